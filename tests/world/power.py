@@ -199,8 +199,8 @@ class NotingCharger:
         return dict(confirmation)
 
 
-BELLS = shutil.ignore_patterns("*-bells")
-"""Named pipes cannot be copied."""
+BELLS = shutil.ignore_patterns("*-bells", "*-cgi")
+"""Named pipes and sockets cannot be copied."""
 
 
 class Site:

@@ -26,6 +26,12 @@ USES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def with_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about the launcher, so they use it always."""
+    monkeypatch.delenv("SHOCPP_LAUNCHER", raising=False)
+
+
 def by_script(home: Home, *command: str, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run a console script itself."""
     return subprocess.run(
