@@ -86,7 +86,7 @@ def bare_listener(
     hidden = tmp_path_factory.mktemp("hidden")
     (hidden / "msgspec.py").write_text("raise ImportError('hidden')")
     (hidden / "websockets.py").write_text("raise ImportError('hidden')")
-    server = Server(one_home(), PYTHONPATH=str(hidden))
+    server = Server(one_home(), PYTHONPATH=f"{hidden}:{ROOT}")
     yield server
     server.stop()
 
