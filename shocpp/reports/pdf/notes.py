@@ -11,7 +11,7 @@ from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.page import BODY_PT, GREY, LEFT, LINE, RIGHT, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import FootContent, Subject
 from shocpp.reports.statement import Unfinished
-from shocpp.reports.tables.cells import is_numbered, is_unknown
+from shocpp.reports.tables.cells import ADDRESSED, is_numbered, is_unknown
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.statements.statement_records import RecordUnderReview, StatementRow
 
@@ -99,9 +99,9 @@ def _unfinished(subject: Subject) -> list[str]:
 
 
 def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
-    """Return the sentence of a decision: its number, its energy, its time, its author and reason.
+    """Return the sentence of a decision: its number, its energy, its time and its reason.
 
-    A dismissed record has no row, so its end and its readings name it, too.
+    Older months also name its author, who is a user of a computer. A dismissed record has no row, so its end and its readings name it, too.
     """
     language = subject.language
     energy = _energy(row, language)
@@ -112,8 +112,9 @@ def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
         # The energy of a dismissal is 0, so the readings of the dismissed record are printed.
         energy = f"{grouped_kwh(row.begin_wh, language)} – {grouped_kwh(row.end_wh, language)} kWh"
         names.append(_end_time(row, subject))
+    is_letter = subject.statement.snapshot_version >= ADDRESSED
     return f"{', '.join(names)}, {_charger(row, subject)}: " + subject.label(
-        "decision",
+        "decision" if is_letter else "decision_by",
         entry=entry(row.entry, language),
         energy=energy,
         at=day_and_time(local_datetime(row.booked_at, subject.zone), language),
