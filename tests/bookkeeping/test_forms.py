@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shocpp.reports.labels import WORDS
 
 from shocpp.bookkeeping.closing import make_forms
 from shocpp.ocpp.times import parse_timestamp
