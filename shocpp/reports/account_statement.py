@@ -126,6 +126,8 @@ def of_account(statement: Statement, account: str) -> Statement:
         accounts=chosen,
         # Unassigned energy belongs to no account.
         unassigned_wh=0,
+        # The hashes of others' statements are nobody's business.
+        forms=(),
         under_review=tuple(
             own_row(row, statement.parties, account)
             for row in statement.under_review

@@ -20,9 +20,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shocpp.bookkeeping.closing import make_forms
+from shocpp.language.month import Month
 from shocpp.ocpp.times import parse_timestamp
+from shocpp.reports.account_statement import of_account
 from shocpp.reports.books import Books
 from shocpp.reports.forms import form_of
+from shocpp.reports.month import month_statement
 from shocpp.reports.snapshot import content_text
 from shocpp.store.books import closings
 from shocpp.store.books.archive.form_files import name_digest
@@ -202,6 +205,23 @@ def test_the_next_link_has_the_hashes_of_the_forms_before(closed_home: Home) -> 
         dict(zip(keys, row, strict=True)) for row in rows if row[0] == 1
     ]
     assert [row[0] for row in rows] == [1, 1, 1, 2, 2, 2]
+    assert verified(closed_home) == (0, "")
+    with open_database(closed_home.database) as db:
+        whole = month_statement(Books(db, closed_home.settings), Month(2026, 10))
+    assert len(whole.forms) == 3
+    assert of_account(whole, "family-y").forms == ()
+
+
+def test_a_language_that_is_set_later_is_kept_once_it_is_printed(closed_home: Home) -> None:
+    closed_home.environment["SHOCPP_LANG"] = "en"
+    assert len(rows(closed_home)) == 3
+    english = printed(closed_home, "family-y", "en")
+    close(closed_home, "10")
+    assert form_file(closed_home, 2, "en").read_bytes() == english
+    (content,) = closed_home.query("SELECT content FROM closed_month WHERE number = 2")[0]
+    names = {form["name"] for form in json.loads(content)["forms"]}
+    assert names == {row[3] for row in rows(closed_home)}
+    assert len(names) == 4
     assert verified(closed_home) == (0, "")
 
 
