@@ -53,7 +53,7 @@ def printed(tmp_path: Path) -> Iterator[Print]:
             (
                 "In Prüfung: 1 Vorgang, 0,000 kWh und unbekannte Energie",
                 "garage: zu diesem Ende passt kein Vorgang; Energie unbekannt",
-                "garage: Energie unbekannt zugeordnet zu family-y (anna, ",
+                "garage: Energie unbekannt zugeordnet zu family-y (",
                 "gezählt, dazu in Prüfung unbekannte Energie",
             ),
         ),
@@ -62,7 +62,7 @@ def printed(tmp_path: Path) -> Iterator[Print]:
             (
                 "Under review: 1 case, 0.000 kWh and unknown energy",
                 "garage: no transaction matches this stop; energy unknown",
-                "garage: energy unknown assigned to family-y (anna, ",
+                "garage: energy unknown assigned to family-y (",
                 "counted, besides unknown energy under review",
             ),
         ),
