@@ -63,7 +63,10 @@ def print_chunks(content: Iterable[bytes], output: Path | None) -> None:
 
 
 class MonthStatements:
-    """The statements of one month: the one of all accounts, and one of each account."""
+    """The statements of one month: the one of all accounts, and one of each account.
+
+    The statement of an account is in the chosen language, else in its own, else in SHOCPP_LANG.
+    """
 
     def __init__(
         self, books: "Books", month: Month, chosen_language: str | None, *, is_anew: bool

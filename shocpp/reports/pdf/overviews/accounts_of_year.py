@@ -25,7 +25,10 @@ SUM = "sum"
 
 
 class AccountTable:
-    """The table of a year's accounts."""
+    """The table of a year's accounts.
+
+    It has twelve columns of months, also of those that are not over or before the first record.
+    """
 
     def __init__(self, sheet: Sheet, statement: Year, language: str) -> None:
         """Choose the columns: all months of the year, with the numbers of their closings."""

@@ -81,7 +81,11 @@ def _state(statement: Statement, language: str) -> str:
 
 
 class _Accounts:
-    """The table of accounts."""
+    """The table of accounts.
+
+    Its rows share the height of the page as long as it suffices. Below them are the sum, and the
+    energy that no account pays.
+    """
 
     def __init__(self, sheet: Sheet, statement: Statement, language: str) -> None:
         self._sheet, self._statement, self._language = sheet, statement, language

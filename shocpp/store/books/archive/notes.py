@@ -65,7 +65,10 @@ def record(db: Database, note: Note, exported_ms: int | None = None) -> None:
 
 
 def accounts_with_notes(db: Database, month: str) -> frozenset[int]:
-    """Return the indices of the accounts whose records of a month (YYYY-MM) have notes."""
+    """Return the indices of the accounts whose records of a month (YYYY-MM) have notes.
+
+    Statements of other accounts have no columns for them.
+    """
     # Most databases have none, and the view costs more than this question.
     if db.execute("SELECT 1 FROM session_note LIMIT 1").fetchone() is None:
         return frozenset()
@@ -100,5 +103,6 @@ def mark_exported(db: Database, written: Iterable[Note], now_ms: int | None) -> 
 
 
 def _select(db: Database, where: str, *values: object) -> list[Note]:
+    """Return the notes that match a condition, in the order of the names of their files."""
     sql = f"SELECT {_COLUMNS} FROM session_note WHERE {where} ORDER BY file_name"
     return [Note(*row) for row in db.execute(sql, values).fetchall()]
