@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from shocpp.language.month import Month
+from shocpp.store.charge_points.identities import charge_point_id_of
 from shocpp.store.database import Database
 
 
@@ -126,7 +127,9 @@ _RECORDS_SINCE = (
     " ORDER BY entry.charge_point, coalesce(started_ms, stopped_ms), begin_wh, end_wh"
 )
 _UNUSUAL = (
-    "SELECT charge_point FROM accounting_record WHERE review IS NOT NULL OR root IS NOT NULL"
+    # Each has an index of these rows.
+    "SELECT charge_point FROM accounting_record WHERE review IS NOT NULL"
+    " UNION SELECT charge_point FROM accounting_record WHERE root IS NOT NULL"
     " UNION SELECT charge_point FROM started_transaction WHERE state <> 'stopped'"
 )
 """The Charge Points with cases, with decisions, or with open transactions."""
@@ -174,9 +177,8 @@ def _contiguous(db: Database, since: str, month: str) -> dict[int, _Contiguous]:
             records, wh, unassigned_wh = sums[row]
             more_wh = 0 if account_index else consumed_wh
             sums[row] = records + 1, wh + consumed_wh, unassigned_wh + more_wh
-    names = dict(db.execute("SELECT id, charge_point_id FROM charge_point").fetchall())
     return {
-        row: _Contiguous(names[row] if records else "", wh, unassigned_wh)
+        row: _Contiguous(charge_point_id_of(db, row) if records else "", wh, unassigned_wh)
         for row, (records, wh, unassigned_wh) in sums.items()
         if row not in unusual
     }
