@@ -101,8 +101,8 @@ def _unfinished(subject: Subject) -> list[str]:
 def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
     """Return the sentence of a decision: its number, its energy, its time and its reason.
 
-    Older months also name its author, who is a user of a computer. A dismissed record has no row, so
-    its end and its readings name it, too.
+    Older months also name its author, a user of a computer. A dismissed record has no row, so its
+    end and its readings name it, too.
     """
     language = subject.language
     energy = _energy(row, language)
