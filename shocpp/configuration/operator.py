@@ -90,6 +90,14 @@ class Operator(NamedTuple):
     account_holder: str = ""
     payment_days: int | None = None
 
+    @property
+    def names_vat(self) -> bool:
+        """Return True if statements may name VAT and its rates.
+
+        A tax that is stated without the right to do so is owed (§ 14c UStG).
+        """
+        return self.tax in ("", "vat")
+
 
 class Mail(NamedTuple):
     """The mail addresses of the statements.

@@ -2,7 +2,6 @@
 
 from datetime import date
 
-from shocpp.configuration.operator import Operator
 from shocpp.language.dates import day
 from shocpp.language.figures import grouped_ct_per_kwh, percent
 from shocpp.reports.pdf.subject import Subject
@@ -55,14 +54,6 @@ def vat_text(price: PriceUsed, subject: Subject) -> str:
         return ""
     kind = subject.label("gross" if price.vat_included else "net")
     return f"{kind}, {subject.label('vat', percent(price.vat_bp, subject.language))}"
-
-
-def names_vat(operator: Operator) -> bool:
-    """Return True if the operator's statements may name VAT and its rates.
-
-    A tax that is stated without the right to do so is owed (§ 14c UStG).
-    """
-    return operator.tax in ("", "vat")
 
 
 def date_text(iso_date: str, subject: Subject) -> str:

@@ -67,7 +67,13 @@ class Amounts:
         """Yield the lines that add up to the amount of an account, their sum, and included VAT."""
         components = [*map(self._price, sums.prices), *map(self._fee, sums.fees)]
         included, added = _included_and_added(sums)
-        components += [self._tax("added_tax", tax) for tax in added]
+        if self._statement.operator.names_vat and not sums.recipient.employer:
+            components += [self._tax("added_tax", tax) for tax in added]
+        else:
+            # `shocpp check` names the contradiction; the lines add up without a word about taxes.
+            surcharge_ct, included = sum(tax.vat_ct for tax in added), []
+            if surcharge_ct:
+                components.append(self._label("surcharge", amount=self._euro(surcharge_ct)))
         yield from components
         if sums.unpriced_wh:
             yield self._label("unpriced", kwh=self._kwh(sums.unpriced_wh))

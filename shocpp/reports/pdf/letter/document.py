@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from shocpp.language.dates import day, day_and_time, local_datetime
 from shocpp.reports.pdf.canvas import DocumentInfo
-from shocpp.reports.pdf.facts import names_vat, title_of
+from shocpp.reports.pdf.facts import title_of
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.layout import draw_footer, draw_running_head
 from shocpp.reports.pdf.letter import words
@@ -70,7 +70,7 @@ def pdf_of(
 
 def _has_taxes(subject: Subject) -> bool:
     """Return True if the statement may name VAT and its rates; an employee's never does."""
-    return names_vat(subject.statement.operator) and not subject.account.recipient.employer
+    return subject.statement.operator.names_vat and not subject.account.recipient.employer
 
 
 def _numbered_title(subject: Subject) -> str:

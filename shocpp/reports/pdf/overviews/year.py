@@ -11,7 +11,6 @@ from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.language.month import Month
 from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.chart import draw_bars, draw_labels
-from shocpp.reports.pdf.facts import names_vat
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, Column, Grid
 from shocpp.reports.pdf.labels import Label, label_of
@@ -131,7 +130,7 @@ class _Months:
         self._sheet, self._statement, self._language = sheet, statement, language
         self._label = label_of(language)
         has_money = any(line.total_ct is not None for line in statement.lines)
-        has_vat = names_vat(statement.operator) and any(line.vat_ct for line in statement.lines)
+        has_vat = statement.operator.names_vat and any(line.vat_ct for line in statement.lines)
         self._grid = Grid(sheet, _columns(self._label, has_money=has_money, has_vat=has_vat))
 
     def draw(self) -> None:
