@@ -88,7 +88,7 @@ def reasons_by_file() -> dict[str, set[str]]:
     return {
         str(file.relative_to(ROOT)): reasons_in(file.read_text())
         for package in PACKAGES
-        for file in sorted((ROOT / "shocpp" / package).glob("*.py"))
+        for file in sorted((ROOT / "shocpp" / package).rglob("*.py"))
     }
 
 

@@ -86,7 +86,7 @@ def test_a_terminal_is_asked_before_a_price_is_saved(home: Home, answer: str, co
         (("family-y",), "Missing option '--from'"),
         (("family-y", "--from", "2027-01-01"), "choose one of --ct and --flat"),
         (("family-y", "--from", "2027-01-01", "--ct", "30", "--flat"), "choose one of --ct and"),
-        (("family-y", "--from", "32.1.2027", "--ct", "30"), "is no day; write it as"),
+        (("family-y", "--from", "32.1.2027", "--ct", "30"), "is no day; write 2026-12-31"),
         (("family-y", "--from", "2027-01-01", "--ct", "abc"), "'abc' is no number; write it as"),
         (("family-y", "--from", "2027-01-01", "--ct", "30", "--vat", "19"), "--vat-included or"),
         (("family-y", "--from", "2027-01-01", "--ct", "30", "--vat-excluded"), "--vat needs"),
