@@ -2,7 +2,7 @@
 
 import pytest
 
-from shocpp.ocpp.identity import LONGEST, identity_key, is_identity, last_segment
+from shocpp.ocpp.identity import LONGEST, identity_key, is_identity, is_typable, last_segment
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,16 @@ def test_a_printable_name_is_an_identity(name: str) -> None:
 )
 def test_an_empty_long_or_unprintable_name_is_no_identity(name: str) -> None:
     assert not is_identity(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "typable"),
+    [("garage", True), ("Box-01_a.b", True), ("Süd", False), ("box 1", False), ("a/b", False)],
+)
+def test_a_name_of_plain_characters_can_be_typed_into_every_charger(
+    name: str, typable: bool
+) -> None:
+    assert is_typable(name) is typable
 
 
 def test_identities_are_compared_without_case() -> None:
