@@ -58,7 +58,7 @@ def close(year: int, month: int, by: str, unpriced: bool, anyway: bool, strict: 
     settings = read_settings()
     with open_database(settings.database) as db:
         # A month may be larger than memory.
-        db.sort_on_disk()
+        db.expect_large_reads()
         books = Books(db, settings)
         try:
             closing, reasons, notes = close(

@@ -138,7 +138,7 @@ def summary(
     settings = read_settings()
     with open_database(settings.database) as db:
         # A month may be larger than memory.
-        db.sort_on_disk()
+        db.expect_large_reads()
         books = Books(db, settings)
         language, plain_format = lang or settings.language, format_name or "text"
         if whole_year is not None:

@@ -116,15 +116,18 @@ def is_gap(
 
 # -- registers without anything to audit ----------------------------------------------------------
 
-_RECORDS_SINCE = (
-    "SELECT entry.charge_point, connector_id, begin_wh, end_wh, consumed_wh, month,"
-    " account_index, entry = 'record' AND provenance <> 'imported'"
-    " FROM (SELECT json_extract(value, '$[0]') AS charge_point,"
-    "       json_extract(value, '$[1]') AS from_ms FROM json_each(?)) AS since"
-    " CROSS JOIN accounting_record AS entry ON entry.charge_point = since.charge_point"
-    " AND review IS NULL AND coalesce(started_ms, stopped_ms) >= since.from_ms"
+_REGISTERS_SINCE = (
+    "SELECT count(*) FILTER (WHERE is_of_month),"
+    " coalesce(sum(consumed_wh) FILTER (WHERE is_of_month), 0),"
+    " coalesce(sum(consumed_wh) FILTER (WHERE is_of_month AND account_index = 0), 0),"
+    " total(coalesce(is_odd, 1)) FROM (SELECT month = :month AS is_of_month, consumed_wh,"
+    " account_index, connector_id IS NULL OR entry <> 'record' OR provenance = 'imported'"
+    " OR begin_wh < 0 OR end_wh < begin_wh OR consumed_wh <> end_wh - begin_wh"
     # In the order of the claims.
-    " ORDER BY entry.charge_point, coalesce(started_ms, stopped_ms), begin_wh, end_wh"
+    " OR begin_wh <> lag(end_wh, 1, begin_wh) OVER (PARTITION BY connector_id"
+    "  ORDER BY coalesce(started_ms, stopped_ms), begin_wh, end_wh) AS is_odd"
+    " FROM accounting_record WHERE charge_point = :row AND review IS NULL"
+    " AND coalesce(started_ms, stopped_ms) >= :from_ms)"
 )
 _UNUSUAL = (
     # Each has an index of these rows.
@@ -143,7 +146,7 @@ class _Contiguous(NamedTuple):
     unassigned_wh: int
 
 
-# The views take 1.1 s for 100 000 records, and this a fifth: at most chargers, each transaction
+# The views take 1.1 s for 100 000 records, and this a quarter: at most chargers, each transaction
 # begins where the one before it has ended.
 def _contiguous(db: Database, since: str, month: str) -> dict[int, _Contiguous]:
     """Return the Charge Points whose registers need no audit, by row id, with their Wh of a month.
@@ -153,35 +156,16 @@ def _contiguous(db: Database, since: str, month: str) -> dict[int, _Contiguous]:
     and what was counted is what is booked.
     """
     unusual = {row for (row,) in db.execute(_UNUSUAL).fetchall()}
-    sums: dict[int, tuple[int, int, int]] = {row: (0, 0, 0) for row, _ in json.loads(since)}
-    ends: dict[tuple[int, int], int] = {}
-    for (
-        row,
-        connector_id,
-        begin_wh,
-        end_wh,
-        consumed_wh,
-        month_,
-        account_index,
-        is_usual,
-    ) in db.execute(_RECORDS_SINCE, (since,)):
+    contiguous = {}
+    for row, from_ms in json.loads(since):
         if row in unusual:
             continue
-        register = (row, connector_id)
-        fits = connector_id is not None and is_usual and 0 <= begin_wh <= end_wh
-        if not fits or consumed_wh != end_wh - begin_wh or ends.get(register, begin_wh) != begin_wh:
-            unusual.add(row)
-            continue
-        ends[register] = end_wh
-        if month_ == month:
-            records, wh, unassigned_wh = sums[row]
-            more_wh = 0 if account_index else consumed_wh
-            sums[row] = records + 1, wh + consumed_wh, unassigned_wh + more_wh
-    return {
-        row: _Contiguous(charge_point_id_of(db, row) if records else "", wh, unassigned_wh)
-        for row, (records, wh, unassigned_wh) in sums.items()
-        if row not in unusual
-    }
+        values = {"month": month, "row": row, "from_ms": from_ms}
+        records, *sums, odd = db.execute(_REGISTERS_SINCE, values).fetchone()
+        if not odd:
+            name = charge_point_id_of(db, row) if records else ""
+            contiguous[row] = _Contiguous(name, *sums)
+    return contiguous
 
 
 # -- the first claims that the audit of a month depends on ----------------------------------------

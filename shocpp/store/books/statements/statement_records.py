@@ -200,9 +200,19 @@ def seed_rows(
         f" ORDER BY {_ORDER}",
         {"month": month},
     )
-    for account_index, *columns in rows:
-        row = SeedRow(*columns)
-        yield row._replace(account=names.get(account_index, row.account))
+    # Nothing is made twice for a record: there may be 100 000.
+    for (
+        account_index,
+        localtime,
+        unixtime,
+        account,
+        begin_kwh,
+        end_kwh,
+        consumed_kwh,
+        number,
+    ) in rows:
+        name = names.get(account_index, account)
+        yield SeedRow(localtime, unixtime, name, begin_kwh, end_kwh, consumed_kwh, number)
 
 
 class Consumption(NamedTuple):
