@@ -27,11 +27,21 @@ def test_a_statement_comes_back_with_all_its_types() -> None:
     """`==` alone would not distinguish a tuple from a named tuple, so `repr` is compared, too."""
     back = from_snapshot(snapshot(eventful()))
     assert back == eventful()
-    assert repr(back) == repr(eventful())
+    assert in_order(back) == in_order(eventful())
     assert isinstance(back.closed, Closed)
     assert isinstance(back.operator, Operator)
     assert all(type(account) is Sums for account in back.accounts)
     assert [type(row) for row in (*back.audited[:1], *back.gaps[:1])] == [Audited, Gap]
+
+
+def in_order(frame: Statement) -> list[str]:
+    """Return the `repr` of each field; sets have no order of their own."""
+    parties = frame.parties
+    sets = (sorted(map(repr, each)) for each in (parties.uses, parties.moved, frame.noted))
+    plain_frame = frame._replace(
+        parties=parties._replace(uses=frozenset(), moved=frozenset()), noted=frozenset()
+    )
+    return [*map(repr, plain_frame), *map(str, sets)]
 
 
 def test_unknown_values_stay_unknown() -> None:
