@@ -53,6 +53,18 @@ def _own_ports() -> Iterator[int]:
 _PORTS = _own_ports()
 
 
+def is_free(port: int) -> bool:
+    """Return True if a server can listen on a port of this machine."""
+    with socket.socket() as probe:
+        # Connections that have ended may still have it, which keeps no server out.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, and that no other call has given lately."""
     while True:

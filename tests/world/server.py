@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.world import launcher
 from tests.world.home import Home
-from tests.world.machine import BIN, PATIENCE_S, free_port, wait_for
+from tests.world.machine import BIN, PATIENCE_S, free_port, is_free, wait_for
 
 
 class Server:
@@ -22,6 +22,7 @@ class Server:
         self.port = int(environment.get("WS_PORT") or free_port())
         self.environment = environment
         self.log_file = home.folder / "log"
+        self._has_served = False
         self.restart()
 
     def launch(self) -> None:
@@ -73,6 +74,10 @@ class Server:
 
     def restart(self) -> None:
         """Start it again on the same port, after `stop` or `kill`; returns when it serves."""
+        if self._has_served:
+            # A killed worker has the port until it is gone.
+            wait_for(lambda: is_free(self.port))
         self.launch()
         wait_for(lambda: self.process.poll() is not None or self.is_healthy())
         assert self.process.poll() is None, self.log()
+        self._has_served = True
