@@ -89,6 +89,9 @@ def test_the_login_is_copied_by_camera_and_printed(
         tab.open("/chargers")
         tab.page.locator("#new-id").fill("yard")
         tab.page.locator("#new button").click()
+        # Lists of texts are those of the moment, which may be that of half a page.
+        tab.page.locator(".sheet .qr").last.wait_for()
+        tab.page.wait_for_load_state()
         texts = tab.page.locator(".sheet code").all_inner_texts()
         codes = codes_in(reader, tab.page.screenshot(full_page=True))
         password = next(text for text in texts if re.fullmatch("[a-z2-9]{20}", text))
