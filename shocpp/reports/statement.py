@@ -197,6 +197,10 @@ class Statement(NamedTuple):
         closed_at = local_datetime(self.closed.closed_at, ZoneInfo(self.zone_name))
         return closed_at.date() + timedelta(days=days)
 
+    def names_vat(self, sums: Sums) -> bool:
+        """Return True if an account's statement may name VAT and its rates; an employee's never."""
+        return self.operator.names_vat and not sums.recipient.employer
+
     def connector(self, charge_point_id: str | None, connector_id: int) -> str | None:
         """Return the name of a connector, or None if it has no name."""
         for charger in self.chargers:

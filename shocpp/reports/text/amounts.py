@@ -67,7 +67,7 @@ class Amounts:
         """Yield the lines that add up to the amount of an account, their sum, and included VAT."""
         components = [*map(self._price, sums.prices), *map(self._fee, sums.fees)]
         included, added = _included_and_added(sums)
-        if self._statement.operator.names_vat and not sums.recipient.employer:
+        if self._statement.names_vat(sums):
             components += [self._tax("added_tax", tax) for tax in added]
         else:
             # `shocpp check` names the contradiction; the lines add up without a word about taxes.

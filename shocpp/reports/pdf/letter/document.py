@@ -45,7 +45,7 @@ def pdf_of(
 ) -> bytes:
     """Return the PDF file of one account's statement; `rows` are the records of the account."""
     subject = subject_of(statement, account, language, words.WORDS)
-    subject = subject._replace(has_taxes=_has_taxes(subject))
+    subject = subject._replace(has_taxes=statement.names_vat(account))
     title = " – ".join(filter(None, (_numbered_title(subject), account.account)))
     state = _state(subject)
     sheet = Sheet(
@@ -66,11 +66,6 @@ def pdf_of(
     return sheet.finish(
         lambda page, pages: draw_footer(sheet, state, subject.label("page", page=page, pages=pages))
     )
-
-
-def _has_taxes(subject: Subject) -> bool:
-    """Return True if the statement may name VAT and its rates; an employee's never does."""
-    return subject.statement.operator.names_vat and not subject.account.recipient.employer
 
 
 def _numbered_title(subject: Subject) -> str:

@@ -3,11 +3,10 @@
 Only the statement of a closed month asks for one: its figures and its number never change again.
 """
 
-from datetime import timedelta
 from typing import NamedTuple
 
 from shocpp.configuration.iban import in_fours
-from shocpp.language.dates import day, local_datetime
+from shocpp.language.dates import day
 from shocpp.language.figures import grouped_euro
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.letter import giro_code
@@ -37,14 +36,8 @@ class Transfer(NamedTuple):
 
 def due_day(subject: Subject) -> str:
     """Return the day until which the account pays, or an empty text if none is due."""
-    statement, account = subject.statement, subject.account
-    days = statement.operator.payment_days
-    if statement.closed is None or days is None or account.recipient.employer:
-        return ""
-    if account.total_ct is None or account.total_ct <= 0:
-        return ""
-    closed_at = local_datetime(statement.closed.closed_at, subject.zone)
-    return day(closed_at.date() + timedelta(days=days), subject.language)
+    due = subject.statement.due_day(subject.account)
+    return "" if due is None else day(due, subject.language)
 
 
 def transfer_of(subject: Subject) -> Transfer | None:
