@@ -10,7 +10,7 @@ from shocpp.configuration.charge_points import Allowlist
 from shocpp.language.month import Month
 from shocpp.ledger.accounts import Recipient
 from shocpp.ledger.prices.tariffs import Fee
-from shocpp.ledger.prices.taxes import Taxable, taxes_of
+from shocpp.ledger.prices.taxes import taxables, taxes_of
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.account_statement import names_in, parties_of
 from shocpp.reports.books import Books
@@ -161,8 +161,7 @@ def _sums(
     row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...], recipient: Recipient
 ) -> Sums:
     """Return the sums of an account, with VAT; `total_ct` is None if nothing has a price."""
-    amounts = [Taxable(price.amount_ct, price.vat_bp, price.vat_included) for price in used]
-    amounts += [Taxable(fee.amount_ct, fee.vat_bp, fee.vat_included) for fee in fees]
+    amounts = taxables(used, fees)
     # A record's amount was rounded when its price was set. VAT is rounded once for each rate.
     taxes, total_ct = taxes_of(amounts) if amounts else ((), None)
     return Sums(

@@ -3,8 +3,8 @@
 VAT is computed once for each rate, on the sum of its amounts, so that rounding happens once.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 _WHOLE_BP = 10_000
 """100 % in basis points."""
@@ -17,6 +17,22 @@ class Tax(NamedTuple):
     net_ct: int
     vat_ct: int
     gross_ct: int
+
+
+class Priced(Protocol):
+    """An amount with its VAT, such as that of a price or of a base fee."""
+
+    @property
+    def amount_ct(self) -> int:
+        """The amount in cents."""
+
+    @property
+    def vat_bp(self) -> int | None:
+        """Its VAT rate in basis points; None without VAT."""
+
+    @property
+    def vat_included(self) -> bool:
+        """True for a gross amount."""
 
 
 class Taxable(NamedTuple):
@@ -47,6 +63,37 @@ def taxes_of(amounts: Iterable[Taxable]) -> tuple[tuple[Tax, ...], int]:
             sums[amount.vat_bp] = sums.get(amount.vat_bp, 0) + amount.amount_ct
     taxes = tuple(_tax(bp, gross.get(bp, 0), net.get(bp, 0)) for bp in sorted(gross | net))
     return taxes, total_ct + sum(tax.gross_ct for tax in taxes)
+
+
+class PartedTaxes(NamedTuple):
+    """The VAT that gross amounts include, and the VAT that is added to net ones, by rate."""
+
+    included: tuple[Tax, ...]
+    added: tuple[Tax, ...]
+
+
+def parted(taxes: Iterable[Tax], amounts: Sequence[Taxable]) -> PartedTaxes:
+    """Return the VAT of gross and of net amounts apart; `taxes` are those of all amounts.
+
+    VAT is rounded once for each rate and kind, so both parts of a rate are exact.
+    """
+    included, added = list[Tax](), list[Tax]()
+    for tax in taxes:
+        of_rate = [amount for amount in amounts if amount.vat_bp == tax.vat_bp]
+        gross = [amount for amount in of_rate if amount.vat_included]
+        net = [amount for amount in of_rate if not amount.vat_included]
+        if gross and net:
+            included += taxes_of(gross)[0]
+            added += taxes_of(net)[0]
+        else:
+            (added if net else included).append(tax)
+    return PartedTaxes(tuple(included), tuple(added))
+
+
+def taxables(*lists: Iterable[Priced]) -> list[Taxable]:
+    """Return the amounts of prices and fees, for their VAT."""
+    priced = (each for list_ in lists for each in list_)
+    return [Taxable(each.amount_ct, each.vat_bp, each.vat_included) for each in priced]
 
 
 def _tax(vat_bp: int, gross_ct: int, net_ct: int) -> Tax:

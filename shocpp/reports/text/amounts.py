@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from shocpp.language.dates import day, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
 from shocpp.ledger.prices.tariffs import Fee
-from shocpp.ledger.prices.taxes import Tax, Taxable, taxes_of
+from shocpp.ledger.prices.taxes import Tax, parted, taxables
 from shocpp.reports.statement import Statement, Sums
 from shocpp.reports.tables.cells import is_addressed
 from shocpp.reports.text.labels import WORDS
@@ -66,12 +66,12 @@ class Amounts:
     def _components(self, sums: Sums) -> Iterator[str]:
         """Yield the lines that add up to the amount of an account, their sum, and included VAT."""
         components = [*map(self._price, sums.prices), *map(self._fee, sums.fees)]
-        included, added = _included_and_added(sums)
+        included, added = parted(sums.taxes, taxables(sums.prices, sums.fees))
         if self._statement.names_vat(sums):
             components += [self._tax("added_tax", tax) for tax in added]
         else:
             # `shocpp check` names the contradiction; the lines add up without a word about taxes.
-            surcharge_ct, included = sum(tax.vat_ct for tax in added), []
+            surcharge_ct, included = sum(tax.vat_ct for tax in added), ()
             if surcharge_ct:
                 components.append(self._label("surcharge", amount=self._euro(surcharge_ct)))
         yield from components
@@ -137,20 +137,3 @@ class Amounts:
 
     def _euro(self, ct: int) -> str:
         return euro(ct, self._language)
-
-
-def _included_and_added(sums: Sums) -> tuple[list[Tax], list[Tax]]:
-    """Return the VAT that the prices of an account include, and that on its net prices."""
-    amounts = [Taxable(p.amount_ct, p.vat_bp, p.vat_included) for p in sums.prices]
-    amounts += [Taxable(fee.amount_ct, fee.vat_bp, fee.vat_included) for fee in sums.fees]
-    included, added = list[Tax](), list[Tax]()
-    for tax in sums.taxes:
-        gross = [a for a in amounts if a.vat_bp == tax.vat_bp and a.vat_included]
-        net = [a for a in amounts if a.vat_bp == tax.vat_bp and not a.vat_included]
-        if net and gross:
-            # The VAT of a rate is rounded once for each of them, so both parts are exact.
-            included += taxes_of(gross)[0]
-            added += taxes_of(net)[0]
-        else:
-            (added if net else included).append(tax)
-    return included, added

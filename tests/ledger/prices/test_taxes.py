@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.ledger.prices.taxes import Tax, Taxable, taxes_of
+from shocpp.ledger.prices.taxes import PartedTaxes, Tax, Taxable, parted, taxables, taxes_of
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,29 @@ def test_a_bill_and_its_reversal_add_up_to_zero(amounts: list[Taxable]) -> None:
     back, back_ct = taxes_of(amount._replace(amount_ct=-amount.amount_ct) for amount in amounts)
     assert back_ct == -total_ct
     assert [tax.vat_ct for tax in back] == [-tax.vat_ct for tax in taxes]
+
+
+def test_vat_that_is_included_and_vat_that_is_added_are_apart() -> None:
+    """11.90 EUR hold 1.90; on 2.00 EUR net come 0.38; 5 ct have no VAT."""
+    gross, free = Taxable(1_190, 1_900, True), Taxable(5, None, True)
+    net = Taxable(200, 1_900, False)
+    amounts = taxables([gross, free], [net])
+    assert parted(taxes_of(amounts)[0], amounts) == PartedTaxes(
+        (Tax(1_900, 1_000, 190, 1_190),), (Tax(1_900, 200, 38, 238),)
+    )
+
+
+def test_a_rate_of_one_kind_is_one_part() -> None:
+    gross, net = Taxable(107, 700, True), Taxable(200, 1_900, False)
+    taxes, _ = taxes_of([gross, net])
+    assert parted(taxes, [gross, net]) == PartedTaxes(taxes[:1], taxes[1:])
+
+
+@given(st.lists(TAXABLE))
+def test_both_parts_are_the_vat_of_all(amounts: list[Taxable]) -> None:
+    taxes, _ = taxes_of(amounts)
+    included, added = parted(taxes, amounts)
+    for tax in taxes:
+        parts = [part for part in (*included, *added) if part.vat_bp == tax.vat_bp]
+        assert tuple(map(sum, zip(*(part[1:] for part in parts), strict=True))) == tax[1:]
+    assert {part.vat_bp for part in (*included, *added)} == {tax.vat_bp for tax in taxes}

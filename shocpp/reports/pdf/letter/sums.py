@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
-from shocpp.ledger.prices.taxes import Tax
+from shocpp.ledger.prices.taxes import PartedTaxes, parted, taxables
 from shocpp.reports.pdf.facts import basis_text, date_text, vat_text
 from shocpp.reports.pdf.subject import Subject
 
@@ -64,18 +64,18 @@ def added_lines(subject: Subject) -> Iterator[SumLine]:
             of_days=fee.of_days,
         )
         yield SumLine(words, amount=grouped_euro(fee.amount_ct, language))
-    added = [(tax, *_net_and_added(subject, tax)) for tax in account.taxes]
+    added = _parted(subject).added
     if not subject.has_taxes:
         # Prices that contradict the kind of tax still add up, without naming it.
-        surcharge_ct = sum(added_ct for *_, added_ct in added)
+        surcharge_ct = sum(tax.vat_ct for tax in added)
         if surcharge_ct:
             yield SumLine(label("surcharge"), amount=grouped_euro(surcharge_ct, language))
         return
-    for tax, net_ct, added_ct in added:
-        if net_ct or added_ct:
-            rate, net = percent(tax.vat_bp, language), grouped_euro(net_ct, language)
+    for tax in added:
+        if tax.gross_ct:
+            rate, net = percent(tax.vat_bp, language), grouped_euro(tax.net_ct, language)
             words = label("added_tax", rate=rate, net=net)
-            yield SumLine(words, amount=grouped_euro(added_ct, language))
+            yield SumLine(words, amount=grouped_euro(tax.vat_ct, language))
 
 
 def total_line(subject: Subject) -> SumLine | None:
@@ -94,10 +94,12 @@ def tax_sentences(subject: Subject) -> Iterator[str]:
     """Yield the sentences about taxes below the total."""
     account, language, operator = subject.account, subject.language, subject.statement.operator
     if subject.has_taxes:
+        parts = _parted(subject)
+        included = {tax.vat_bp for tax in parts.included}
+        added = {tax.vat_bp for tax in parts.added if tax.net_ct}
         for tax in account.taxes:
-            net_ct, _ = _net_and_added(subject, tax)
             # The lines above have the VAT of a rate that has net amounts only.
-            if _amounts(subject, tax, vat_included=True) or not net_ct:
+            if tax.vat_bp in included or tax.vat_bp not in added:
                 yield subject.label(
                     "included_tax",
                     rate=percent(tax.vat_bp, language),
@@ -112,16 +114,7 @@ def tax_sentences(subject: Subject) -> Iterator[str]:
         yield subject.label("small_business")
 
 
-def _net_and_added(subject: Subject, tax: Tax) -> tuple[int, int]:
-    """Return the sum of the net amounts of a rate, and the VAT that is added to them."""
-    net_ct = sum(_amounts(subject, tax, vat_included=False))
-    gross_ct = sum(_amounts(subject, tax, vat_included=True))
-    return net_ct, tax.gross_ct - gross_ct - net_ct
-
-
-def _amounts(subject: Subject, tax: Tax, *, vat_included: bool) -> list[int]:
-    """Return the amounts of a rate in cents that are net, or include their VAT."""
+def _parted(subject: Subject) -> PartedTaxes:
+    """Return the VAT that prices and fees include, and the VAT that is added to them."""
     account = subject.account
-    prices = [(each.amount_ct, each.vat_bp, each.vat_included) for each in account.prices]
-    fees = [(each.amount_ct, each.vat_bp, each.vat_included) for each in account.fees]
-    return [ct for ct, *kind in (*prices, *fees) if kind == [tax.vat_bp, vat_included]]
+    return parted(account.taxes, taxables(account.prices, account.fees))
