@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from shocpp.language.dates import day
+from shocpp.language.dates import day, day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, percent
 from shocpp.reports.pdf.subject import Subject
 from shocpp.reports.statement import Charger
@@ -16,6 +16,15 @@ def title_of(subject: Subject) -> str:
     """Return the title of a statement, with its month and year."""
     month = subject.month
     return subject.label("title", month=month.spelled(subject.language), year=f"{month.year:04}")
+
+
+def state_of(subject: Subject) -> str:
+    """Return the time of creation, and the month's checksum if it is closed."""
+    statement, state = subject.statement, subject.label("open")
+    if statement.closed:
+        state = f"{subject.label('checksum')} {statement.closed.hash}"
+    created = day_and_time(local_datetime(statement.created_at, subject.zone), subject.language)
+    return f"{subject.label('created')} {created} · {state}"
 
 
 def charger_text(charger: Charger, subject: Subject) -> str:

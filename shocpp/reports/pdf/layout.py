@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 from shocpp.configuration.operator import Operator
+from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.font import Face, clipped
 from shocpp.reports.pdf.labels import Label
 from shocpp.reports.pdf.page import BODY_PT, GREY, LEFT, LIGHT, LINE, RIGHT, SMALL_PT, Sheet
+from shocpp.reports.statement import Statement
+from shocpp.reports.year import Year
 
 TITLE_PT, NAME_PT = 17.0, 11.0
 LETTERHEAD_WIDTH = 235.0
@@ -19,6 +22,20 @@ SIGNATURE_WIDTH = 230.0
 
 Fact = tuple[str, list[str]]
 """A label and the texts beside it."""
+
+
+def document_info(
+    statement: Statement | Year, title: str, subject: str, language: str
+) -> DocumentInfo:
+    """Return the metadata of a statement's file; `subject` is its state."""
+    return DocumentInfo(
+        title=title,
+        author=statement.operator.name,
+        subject=subject,
+        creator=f"shocpp {statement.version}",
+        created_at=statement.created_at,
+        language=language,
+    )
 
 
 def draw_letterhead(

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 
-from shocpp.language.dates import day_and_time, local_datetime
-from shocpp.reports.pdf.canvas import DocumentInfo
-from shocpp.reports.pdf.facts import title_of
+from shocpp.reports.pdf.facts import state_of, title_of
 from shocpp.reports.pdf.first_layout.foot import draw_foot, sums_height
 from shocpp.reports.pdf.first_layout.head import draw_head
 from shocpp.reports.pdf.font import first_printable
-from shocpp.reports.pdf.layout import draw_footer, draw_running_head
+from shocpp.reports.pdf.layout import document_info, draw_footer, draw_running_head
 from shocpp.reports.pdf.page import Sheet
-from shocpp.reports.pdf.subject import Subject, subject_of
+from shocpp.reports.pdf.subject import subject_of
 from shocpp.reports.pdf.table import Table
 from shocpp.reports.statement import Statement, Sums
 from shocpp.store.books.statements.statement_records import StatementRow
@@ -22,35 +20,15 @@ def pdf_of(
     """Return the PDF file of one account's statement; `rows` are the records of the account."""
     subject = subject_of(statement, account, language)
     title = f"{title_of(subject)} – {account.account}"
-    sheet = Sheet(_document_info(subject, title), spelling=first_printable)
+    state = state_of(subject)
+    info = document_info(statement, title, state, language)
+    sheet = Sheet(info, spelling=first_printable)
     # `top` is called on the pages after the first one, which has the letterhead instead.
     sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
     draw_head(sheet, subject)
     table = Table(sheet, subject)
     table.draw(rows, height_below=sums_height(subject))
     draw_foot(sheet, subject, table)
-    state = _state(subject)
     return sheet.finish(
         lambda page, pages: draw_footer(sheet, state, subject.label("page", page=page, pages=pages))
     )
-
-
-def _document_info(subject: Subject, title: str) -> DocumentInfo:
-    statement = subject.statement
-    return DocumentInfo(
-        title=title,
-        author=statement.operator.name,
-        subject=_state(subject),
-        creator=f"shocpp {statement.version}",
-        created_at=statement.created_at,
-        language=subject.language,
-    )
-
-
-def _state(subject: Subject) -> str:
-    """Return the time of creation, and the month's checksum if it is closed."""
-    statement, state = subject.statement, subject.label("open")
-    if statement.closed:
-        state = f"{subject.label('checksum')} {statement.closed.hash}"
-    created = day_and_time(local_datetime(statement.created_at, subject.zone), subject.language)
-    return f"{subject.label('created')} {created} · {state}"

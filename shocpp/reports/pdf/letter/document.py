@@ -7,11 +7,10 @@ because readers of screens read them out in that order.
 
 from collections.abc import Iterable, Iterator
 
-from shocpp.language.dates import day, day_and_time, local_datetime
-from shocpp.reports.pdf.canvas import DocumentInfo
-from shocpp.reports.pdf.facts import title_of
+from shocpp.language.dates import day, local_datetime
+from shocpp.reports.pdf.facts import state_of, title_of
 from shocpp.reports.pdf.font import Face
-from shocpp.reports.pdf.layout import draw_footer, draw_running_head
+from shocpp.reports.pdf.layout import document_info, draw_footer, draw_running_head
 from shocpp.reports.pdf.letter import words
 from shocpp.reports.pdf.letter.annex import draw_annex
 from shocpp.reports.pdf.letter.days import CHART_HEIGHT, draw_days
@@ -47,18 +46,8 @@ def pdf_of(
     subject = subject_of(statement, account, language, words.WORDS)
     subject = subject._replace(has_taxes=statement.names_vat(account))
     title = " – ".join(filter(None, (_numbered_title(subject), account.account)))
-    state = _state(subject)
-    sheet = Sheet(
-        DocumentInfo(
-            title=title,
-            author=statement.operator.name,
-            subject=state,
-            creator=f"shocpp {statement.version}",
-            created_at=statement.created_at,
-            language=language,
-        ),
-        PORTRAIT,
-    )
+    state = state_of(subject)
+    sheet = Sheet(document_info(statement, title, state, language), PORTRAIT)
     sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
     contents: list[FootContent] = []
     _draw_letter(sheet, subject, contents)
@@ -74,15 +63,6 @@ def _numbered_title(subject: Subject) -> str:
     return " ".join(
         [title_of(subject), subject.label("number", number)] if number else [title_of(subject)]
     )
-
-
-def _state(subject: Subject) -> str:
-    """Return the time of creation, and the month's checksum if it is closed."""
-    statement, state = subject.statement, subject.label("open")
-    if statement.closed:
-        state = f"{subject.label('checksum')} {statement.closed.hash}"
-    created = day_and_time(local_datetime(statement.created_at, subject.zone), subject.language)
-    return f"{subject.label('created')} {created} · {state}"
 
 
 def _draw_letter(sheet: Sheet, subject: Subject, contents: list[FootContent]) -> None:

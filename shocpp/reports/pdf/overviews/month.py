@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import day, day_and_time, local_datetime
 from shocpp.language.figures import grouped_euro, grouped_kwh
-from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import PAD, Column, Grid
 from shocpp.reports.pdf.labels import label_of
-from shocpp.reports.pdf.layout import draw_footer, draw_running_head
+from shocpp.reports.pdf.layout import document_info, draw_footer, draw_running_head
 from shocpp.reports.pdf.page import (
     BODY_PT,
     BOTTOM,
@@ -40,15 +39,7 @@ def pdf_of_accounts(statement: Statement, language: str) -> bytes:
     title = f"{words['title']} {statement.period.spelled(language)} {statement.year:04}"
     created = day_and_time(local_datetime(statement.created_at, zone), language)
     state = f"{words['created']} {created} · {_state(statement, language)}"
-    info = DocumentInfo(
-        title=title,
-        author=statement.operator.name,
-        subject=state,
-        creator=f"shocpp {statement.version}",
-        created_at=statement.created_at,
-        language=language,
-    )
-    sheet = Sheet(info)
+    sheet = Sheet(document_info(statement, title, state, language))
     table = _Accounts(sheet, statement, language)
 
     def top() -> None:

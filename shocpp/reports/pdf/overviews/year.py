@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.language.month import Month
-from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.chart import draw_bars, draw_labels
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, Column, Grid
 from shocpp.reports.pdf.labels import Label, label_of
 from shocpp.reports.pdf.layout import (
     Fact,
+    document_info,
     draw_end,
     draw_facts,
     draw_footer,
@@ -56,7 +56,7 @@ def pdf_of_year(statement: Year, language: str) -> bytes:
         local_datetime(statement.created_at, ZoneInfo(statement.zone_name)), language
     )
     state = f"{label('created')} {created} · {_state(statement, label)}"
-    sheet = Sheet(_document_info(statement, title, state, language))
+    sheet = Sheet(document_info(statement, title, state, language))
     sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
     _draw_head(sheet, statement, created, label)
     if not statement.lines:
@@ -69,17 +69,6 @@ def pdf_of_year(statement: Year, language: str) -> bytes:
     draw_end(sheet, statement.operator, label("year_note"), label)
     return sheet.finish(
         lambda page, pages: draw_footer(sheet, state, label("page", page=page, pages=pages))
-    )
-
-
-def _document_info(statement: Year, title: str, state: str, language: str) -> DocumentInfo:
-    return DocumentInfo(
-        title=title,
-        author=statement.operator.name,
-        subject=state,
-        creator=f"shocpp {statement.version}",
-        created_at=statement.created_at,
-        language=language,
     )
 
 
