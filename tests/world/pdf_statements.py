@@ -5,6 +5,7 @@ They are in the first layout, whose table and notes all layouts have; `letters.p
 
 import re
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from shocpp.store.books.audit import Audited
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statements.statement_records import StatementRow
 from tests.world import statements
-from tests.world.machine import needs
+from tests.world.machine import ROOT, needs
 
 LETTERHEAD = Operator(
     "WEG Sonnenallee 12",
@@ -136,3 +137,19 @@ def boxes_of(file: Path) -> list[tuple[float, ...]]:
     boxes = re.findall(r'<word xMin="(.+)" yMin="(.+)" xMax="(.+)" yMax="(.+)">', done.stdout)
     assert boxes
     return [tuple(map(float, box)) for box in boxes]
+
+
+def digests_elsewhere(script: str) -> set[str]:
+    """Return what a script prints in processes with other hash seeds and time zones."""
+    return {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "TZ": zone, "PATH": ""},
+        ).stdout
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    }
