@@ -74,7 +74,9 @@ class Tab:
 
     def field(self, tile_id: str, name: str) -> str:
         """Return the text of a field of a tile."""
-        return self.tile(tile_id).locator(f'[data-field="{name}"]').inner_text().strip()
+        node = self.tile(tile_id).locator(f'[data-field="{name}"]')
+        # `inner_text` is empty until the frame that draws a new tile (`content-visibility: auto`).
+        return (node.text_content() or "").strip()
 
     def await_field(self, tile_id: str, name: str, text: str) -> float:
         """Wait until a field of a tile has a text in it, and return the seconds."""
