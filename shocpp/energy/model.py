@@ -17,6 +17,9 @@ VOLT = 230
 
 ALL_PHASES = (0, 1, 2)
 
+ENOUGH_CHANGES = 2
+"""Changed readings after a raise before the next one: a slow meter does not know of it yet."""
+
 Key = tuple[str, int]
 """A connector: the identity of its Charge Point and its connector id."""
 
@@ -154,60 +157,92 @@ class Facts(NamedTuple):
 class ConnectorState(NamedTuple):
     """The memory of the controller of a connector, from one decision to the next.
 
-    transaction_id    the session that the rest is of, None between sessions
+    transaction_id    the session that the memory is of, None between sessions
     limit_ma          the set point
-    changed_ms        when it was changed, and `lowered_ms` when it was lowered, the last time
+    changed_ms        when it was changed, 0 for never; `lowered_ms` when it was lowered
+    chosen_ma         the limit that a person had chosen
+    was_paused        the last 0 was a person's choice
     active_since_ms   since when it may charge, None while it waits
     waiting_since_ms  since when it waits for its turn, None while it may charge
     served_ms         how long it was allowed to charge in this session
-    used              the phases (of the site) on which the car was seen to draw
-    over_since_ms     since when it draws more than its limit, None if it does not
+    drawn_ma          the current that was reported last, over all phases, None for none
+    drawn_ms          when that was measured
+    drew_since_ms     since when its car draws, None if it does not
+    idle_since_ms     since when its car takes nothing although it may, None otherwise
+    low_since_ms      since when its car draws less than it may, None otherwise
+    need_ma           the current that is enough for its car, None for its maximum
+    seen, used        the site's phases on which its car was seen to draw, and those it uses
     kept_since_ms     since when it keeps its limit again after it has ignored one
-    low_since_ms      since when it draws much less than its limit
-    need_ma           the current that it is given back to, None for its maximum
-    ignores           it has been seen to ignore a limit that it had accepted
+    ignores           it has ignored a limit that it had accepted
+    is_unproven       it has never shown that it keeps limits, because it reports no current
     """
 
     transaction_id: int | None = None
     limit_ma: int = 0
     changed_ms: int = 0
     lowered_ms: int = 0
+    chosen_ma: int | None = None
+    was_paused: bool = False
     active_since_ms: int | None = None
     waiting_since_ms: int | None = None
     served_ms: int = 0
-    used: tuple[int, ...] = ()
-    over_since_ms: int | None = None
-    kept_since_ms: int | None = None
+    drawn_ma: int | None = None
+    drawn_ms: int = 0
+    drew_since_ms: int | None = None
+    idle_since_ms: int | None = None
     low_since_ms: int | None = None
     need_ma: int | None = None
+    seen: tuple[int, ...] = ()
+    used: tuple[int, ...] = ()
+    kept_since_ms: int | None = None
     ignores: bool = False
+    is_unproven: bool = False
+
+
+class Step(NamedTuple):
+    """A sudden change of the current of a car, and the meter before it; in mA over all phases."""
+
+    noticed_ms: int
+    change_ma: int
+    before_ma: int
 
 
 class MeterState(NamedTuple):
     """The memory of the controller of the site's meter.
 
-    newest           the newest reading, None before the first one
-    differs_since_ms since when the meter has reported the same values
-    fresh            readings in a row since it was silent, at most RECOVERY
-    is_trusted       False in the fallback
-    evidence         what the last steps of cars have shown: "follows", "reversed", "absent"
+    newest       the newest reading, None before the first one
+    same_since_ms   since when the meter has reported the same values
+    fresh        readings in a row without a gap, at most as many as trust needs
+    is_trusted   False from a silence on until enough readings have come
+    is_frozen    it was found to be frozen, and has reported nothing else since
+    loads        the load of the house after each reading of the last minute, with its time
+    history      older readings in mA over all phases, with their times
+    step         the step of a car whose echo in the readings is awaited, None for none
+    evidence     the echoes of the last steps: "follows", "reversed" or "absent"
     """
 
     newest: SiteReading | None = None
-    differs_since_ms: int = 0
+    same_since_ms: int = 0
     fresh: int = 0
     is_trusted: bool = False
+    is_frozen: bool = False
+    loads: tuple[tuple[int, PerPhase], ...] = ()
+    history: tuple[tuple[int, int], ...] = ()
+    step: Step | None = None
     evidence: tuple[str, ...] = ()
 
 
 class State(NamedTuple):
-    """The state between two decisions. `lowered_ms`: the last time a reading lowered limits."""
+    """The state between two decisions.
+
+    decided_ms   the time of the last decision
+    changed      readings with other values than the one before, since the last raise
+    """
 
     connectors: Mapping[Key, ConnectorState] = {}
     meter: MeterState = MeterState()
-    lowered_ms: int = 0
     decided_ms: int = 0
-    readings_since_change: int = 0
+    changed: int = ENOUGH_CHANGES
 
 
 # -- the decision ----------------------------------------------------------------------------------

@@ -1,0 +1,188 @@
+"""Fair shares of current: per phase, in whole amperes, with a floor for each connector (pure).
+
+    floor    in the order of the demands, each gets its least current where it fits on all its
+             phases, or nothing: never a current between 0 and its least one
+    share    the rest is shared max-min fairly: those with the least are raised together, a higher
+             priority first; what does not divide into whole amperes stays unused
+    balance  charging may not make the difference between two phases greater than the limit
+
+A limit is that of the site or of a group, for each phase. Measured: docs/power.md.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from shocpp.energy.model import ALL_PHASES, Key, PerPhase
+
+STEP_MA = 1_000
+"""The step of shares: each change is a write to the flash of a charger."""
+
+MOST_ROUNDS = 8
+"""Rounds that search the fairest shares within the limit of unbalance."""
+
+SITE, OWN, UNBALANCE, NO_ROOM = "site", "own", "unbalance", "no room"
+"""The bounds of a share beside the names of groups."""
+
+
+class Demand(NamedTuple):
+    """The demand of a connector: from `least_ma` to `most_ma` on each of these phases.
+
+    `least_ma` is a multiple of STEP_MA.
+    """
+
+    key: Key
+    phases: tuple[int, ...]
+    least_ma: int
+    most_ma: int
+    priority: int = 0
+    groups: tuple[str, ...] = ()
+
+
+class Budget(NamedTuple):
+    """The current that may be shared.
+
+    site_ma       of each phase of the site, None without a limit of the site
+    groups_ma     of each phase of each group
+    others_ma     what draws besides, for the difference between phases
+    unbalance_ma  the greatest difference that charging may make
+    """
+
+    site_ma: PerPhase | None
+    groups_ma: Mapping[str, PerPhase] = {}
+    others_ma: PerPhase = (0, 0, 0)
+    unbalance_ma: int | None = None
+
+
+class Share(NamedTuple):
+    """The share of a connector; `bound` is what keeps it from more."""
+
+    limit_ma: int
+    bound: str
+
+
+class _Bound:
+    """The rest of one phase of the site or of a group."""
+
+    __slots__ = ("name", "rest_ma")
+
+    def __init__(self, name: str, rest_ma: int) -> None:
+        self.name, self.rest_ma = name, rest_ma
+
+
+def allocate(demands: Sequence[Demand], budget: Budget) -> dict[Key, Share]:
+    """Return the share of each demand; the order of the demands is that of their floors."""
+    site_ma: Sequence[int] | None = budget.site_ma
+    shares = _filled(demands, budget, site_ma)
+    if budget.unbalance_ma is None:
+        return shares
+    others = budget.others_ma
+    # Charging in balance adds nothing to a difference that the house makes.
+    allowed = tuple(max(budget.unbalance_ma, load - min(others)) for load in others)
+    for _ in range(MOST_ROUNDS):
+        totals = _totals(demands, shares, others)
+        lowest = min(totals)
+        if all(totals[p] - lowest <= allowed[p] or totals[p] == others[p] for p in ALL_PHASES):
+            return shares
+        site_ma = _lowered(site_ma, [lowest + allowed[p] - others[p] for p in ALL_PHASES])
+        shares = _named(_filled(demands, budget, site_ma), shares)
+    # Holds whatever the others get, because no phase has less than without charging.
+    lowest = min(others)
+    site_ma = _lowered(site_ma, [lowest + allowed[p] - others[p] for p in ALL_PHASES])
+    return _named(_filled(demands, budget, site_ma), shares)
+
+
+def _lowered(site_ma: Sequence[int] | None, most_ma: Sequence[int]) -> tuple[int, ...]:
+    return tuple(most_ma) if site_ma is None else tuple(map(min, site_ma, most_ma))
+
+
+def _named(balanced: dict[Key, Share], former: Mapping[Key, Share]) -> dict[Key, Share]:
+    """Return balanced shares; those that balance has made smaller say so."""
+    return {
+        key: share._replace(bound=UNBALANCE) if share.limit_ma < former[key].limit_ma else share
+        for key, share in balanced.items()
+    }
+
+
+def _totals(
+    demands: Sequence[Demand], shares: Mapping[Key, Share], others_ma: PerPhase
+) -> list[int]:
+    """Return what draws on each phase if each connector draws its share."""
+    totals = [*others_ma]
+    for demand in demands:
+        for phase in demand.phases:
+            totals[phase] += shares[demand.key].limit_ma
+    return totals
+
+
+def _filled(
+    demands: Sequence[Demand], budget: Budget, site_ma: Sequence[int] | None
+) -> dict[Key, Share]:
+    site = None if site_ma is None else [_Bound(SITE, rest) for rest in site_ma]
+    groups = {name: [_Bound(name, rest) for rest in of] for name, of in budget.groups_ma.items()}
+    shares: dict[Key, Share] = {}
+    admitted: list[tuple[Demand, list[_Bound]]] = []
+    for demand in demands:
+        bounds = [*_bounds_of(demand, site, groups)]
+        least_ma = demand.least_ma
+        tight = next((bound.name for bound in bounds if bound.rest_ma < least_ma), None)
+        if least_ma > demand.most_ma:
+            shares[demand.key] = Share(0, OWN)
+        elif tight is not None:
+            shares[demand.key] = Share(0, NO_ROOM)
+        else:
+            for bound in bounds:
+                bound.rest_ma -= least_ma
+            admitted.append((demand, bounds))
+            shares[demand.key] = Share(least_ma, OWN)
+    by_priority = sorted(admitted, key=lambda entry: -entry[0].priority)
+    for _, of_priority in groupby(by_priority, key=lambda entry: entry[0].priority):
+        _raise_together([*of_priority], shares)
+    return shares
+
+
+def _bounds_of(
+    demand: Demand, site: Sequence[_Bound] | None, groups: Mapping[str, Sequence[_Bound]]
+) -> Iterator[_Bound]:
+    for phase in demand.phases:
+        if site is not None:
+            yield site[phase]
+        for group in demand.groups:
+            yield groups[group][phase]
+
+
+def _raise_together(
+    admitted: Sequence[tuple[Demand, list[_Bound]]], shares: dict[Key, Share]
+) -> None:
+    """Raise those with the least together, until each is bound by a limit or by its own one."""
+    level = {demand.key: demand.least_ma for demand, _ in admitted}
+    most = {demand.key: demand.most_ma // STEP_MA * STEP_MA for demand, _ in admitted}
+    growing = [entry for entry in admitted if most[entry[0].key] > level[entry[0].key]]
+    while growing:
+        levels = sorted({level[demand.key] for demand, _ in growing})
+        raised = [entry for entry in growing if level[entry[0].key] == levels[0]]
+        counts = Counter(bound for _, bounds in raised for bound in bounds)
+        step = min(most[demand.key] for demand, _ in raised) - levels[0]
+        if len(levels) > 1:
+            step = min(step, levels[1] - levels[0])
+        # What not all behind a limit can have is given to nobody.
+        step = min(step, *(bound.rest_ma // count for bound, count in counts.items()))
+        step -= step % STEP_MA
+        ended = set()
+        for demand, bounds in raised:
+            key = demand.key
+            level[key] += step
+            for bound in bounds:
+                bound.rest_ma -= step
+            if level[key] == most[key]:
+                shares[key] = Share(level[key], OWN)
+                ended.add(key)
+        if step == 0:
+            full = {bound for bound, count in counts.items() if bound.rest_ma < count * STEP_MA}
+            for demand, bounds in raised:
+                tight = next((bound for bound in bounds if bound in full), None)
+                if tight is not None:
+                    shares[demand.key] = Share(level[demand.key], tight.name)
+                    ended.add(demand.key)
+        growing = [entry for entry in growing if entry[0].key not in ended]

@@ -1,0 +1,164 @@
+"""The controller of current: it decides on the set point of each connector (pure).
+
+    1  memory      what each charger reports now, and whether it keeps its limits
+    2  house       the load of the house by the meter, or the worst one while that is silent
+    3  budget      each limit less the house, and less the maximum of chargers that keep no limit
+    4  shares      fair ones of the rest, once for what must be lowered and once for raises
+    5  set points  lowered at once; raised later, and only into what is free for sure
+    6  bases       what stays in the chargers when the server is gone
+
+A raise never relies on a reduction that its charger has not accepted yet.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from shocpp.energy import meter as site_meter
+from shocpp.energy.failsafe import base_limits, house_at_worst, most_of
+from shocpp.energy.meter import Cars, House
+from shocpp.energy.model import (
+    METER_ABSENT,
+    METER_FROZEN,
+    METER_NONE,
+    UNVERIFIABLE,
+    Connector,
+    ConnectorState,
+    Decision,
+    Facts,
+    Key,
+    MeterState,
+    Reason,
+    SetPoint,
+    SiteRules,
+    State,
+)
+from shocpp.energy.pacing import changed
+from shocpp.energy.reasons import reason_of
+from shocpp.energy.sharing import Causes, limits_of
+from shocpp.energy.situation import FALLBACK, Situation, reckoned
+from shocpp.energy.standing import UNRELIABLE, draw, on_site, phases_of, remembered, standing
+
+LONGEST_STEP_MS = 60_000
+"""The longest time between two decisions that counts as served."""
+
+
+def decide(state: State, facts: Facts, now_ms: int) -> Decision:
+    """Return the set points of all connectors with a limit, and the state for the next decision."""
+    states, standings = {}, {}
+    for connector in facts.connectors:
+        former = state.connectors.get(connector.key, ConnectorState())
+        memory = remembered(connector, former, now_ms)
+        standings[connector.key] = standing(connector, memory, now_ms)
+        if standings[connector.key] == UNVERIFIABLE:
+            memory = memory._replace(is_unproven=True)
+        states[connector.key] = memory
+    if facts.rules is None:
+        set_points = tuple(
+            _chosen_alone(connector, standings[connector.key])
+            for connector in facts.connectors
+            if connector.chosen_ma is not None
+        )
+        return Decision(State(states, decided_ms=now_ms), set_points, METER_NONE, None)
+    rules = facts.rules
+    meter, new_values = _metered(state, states, facts, rules, now_ms)
+    verdict = site_meter.verdict(meter, rules, now_ms, _charging_since(states.values()))
+    if verdict == METER_FROZEN:
+        meter = meter._replace(is_frozen=True)
+    house = _house(meter, verdict, facts, rules, now_ms)
+    margin_ma = rules.margin_ma if rules.has_meter and verdict not in FALLBACK else 0
+    situation = Situation(facts, rules, states, standings, verdict, house, margin_ma, now_ms)
+    changed_readings = state.changed + new_values
+    limits, causes, is_raised = limits_of(situation, meter, changed_readings)
+    passed_ms = min(max(now_ms - state.decided_ms, 0), LONGEST_STEP_MS)
+    for connector in facts.connectors:
+        if connector.key in limits:
+            memory = states[connector.key]
+            if memory.limit_ma:
+                memory = memory._replace(served_ms=memory.served_ms + passed_ms)
+            states[connector.key] = changed(connector, memory, limits[connector.key], now_ms)
+    unreliable = {key for key, name in standings.items() if name in UNRELIABLE}
+    bases = base_limits(facts, rules, unreliable)
+    set_points = tuple(
+        _set_point(situation, connector, limits.get(connector.key), bases[connector.key], causes)
+        if connector.key in bases
+        else _chosen_alone(connector, standings[connector.key])
+        for connector in facts.connectors
+        if connector.key in bases or connector.chosen_ma is not None
+    )
+    next_state = State(states, meter, now_ms, 0 if is_raised else changed_readings)
+    known = None if verdict == METER_NONE or situation.is_fallback else house.now_ma
+    return Decision(next_state, set_points, verdict, known)
+
+
+# -- the house -------------------------------------------------------------------------------------
+
+
+def _metered(
+    state: State, states: Mapping[Key, ConnectorState], facts: Facts, rules: SiteRules, now_ms: int
+) -> tuple[MeterState, int]:
+    """Return the state of the meter after the new readings, and the number of new values."""
+    meter, new_values = site_meter.updated(
+        state.meter, facts.readings, rules, _cars(facts, now_ms), now_ms
+    )
+    for connector in facts.connectors:
+        former, memory = state.connectors.get(connector.key), states[connector.key]
+        if former is None or former.drawn_ma is None or memory.drawn_ma is None:
+            continue
+        if former.transaction_id == memory.transaction_id and memory.drawn_ms > former.drawn_ms:
+            change_ma = memory.drawn_ma - former.drawn_ma
+            meter = site_meter.with_step(meter, change_ma, former.drawn_ms, now_ms)
+    return site_meter.with_echo(meter, now_ms), new_values
+
+
+def _cars(facts: Facts, now_ms: int) -> Cars:
+    """Return the bounds of the currents of all cars on the site's phases."""
+    lower, upper = [0, 0, 0], [0, 0, 0]
+    for connector in facts.connectors:
+        bounds = draw(connector, now_ms)
+        for loads, currents in ((lower, bounds.lower_ma), (upper, bounds.upper_ma)):
+            for phase, current in enumerate(on_site(connector, currents)):
+                loads[phase] += current
+    return Cars((lower[0], lower[1], lower[2]), (upper[0], upper[1], upper[2]))
+
+
+def _charging_since(states: Iterable[ConnectorState]) -> int | None:
+    """Return since when a car has charged without a pause, None if none charges."""
+    times = (state.drew_since_ms or state.active_since_ms for state in states)
+    return min((since_ms for since_ms in times if since_ms is not None), default=None)
+
+
+def _house(meter: MeterState, verdict: str, facts: Facts, rules: SiteRules, now_ms: int) -> House:
+    if verdict == METER_NONE or verdict in FALLBACK:
+        worst = house_at_worst(facts, rules)
+        return House(worst, worst, worst)
+    cars = _cars(facts, now_ms)
+    return site_meter.house(meter, cars, sees_cars=verdict != METER_ABSENT)
+
+
+# -- results ---------------------------------------------------------------------------------------
+
+
+def _set_point(
+    situation: Situation,
+    connector: Connector,
+    limit_ma: int | None,
+    base_ma: int,
+    causes: Mapping[Key, Causes],
+) -> SetPoint:
+    states, name = situation.states, situation.standings[connector.key]
+    if limit_ma is None or connector.key not in causes:
+        most_ma = situation.reserved(connector)
+    else:
+        drawn = draw(connector, situation.now_ms).lower_ma
+        most_ma = max(reckoned(situation, connector, limit_ma), *drawn)
+    loads = [0, 0, 0]
+    for phase in phases_of(connector, states[connector.key]):
+        loads[phase] += most_ma
+    reason = reason_of(situation, connector, limit_ma, base_ma, causes)
+    return SetPoint(connector.key, limit_ma, base_ma, name, reason, (loads[0], loads[1], loads[2]))
+
+
+def _chosen_alone(connector: Connector, name: str) -> SetPoint:
+    """Return the set point of a connector that no limit of the site is for."""
+    limit_ma = most_of(connector)
+    reason = Reason("chosen", {"limit_a": limit_ma // 1_000})
+    return SetPoint(connector.key, None, limit_ma, name, reason)

@@ -1,0 +1,105 @@
+"""The failsafe: limits that stay in the chargers when the server is gone (pure).
+
+A base has no duration. The bases of all chargers together fit each limit less the highest load of
+the house, so those that do not fit by rank get a base of 0. A charger that keeps no limit counts
+with its maximum, because it may begin at any time.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from shocpp.energy.allocation import STEP_MA
+from shocpp.energy.model import ALL_PHASES, Connector, Facts, Key, PerPhase, SiteRules
+
+
+def base_limits(facts: Facts, rules: SiteRules, unreliable: Collection[Key]) -> dict[Key, int]:
+    """Return the base of each connector behind a limit; `unreliable` ones keep no limits."""
+    rest = Rest(rules, house_at_worst(facts, rules))
+    ranked = by_rank(limited(facts.connectors, rules))
+    for connector in ranked:
+        if connector.key in unreliable:
+            rest.take(connector, connector.max_ma)
+    bases = {}
+    for connector in ranked:
+        base_ma = fallback_of(connector, rules)
+        if connector.key not in unreliable:
+            base_ma = base_ma if rest.fits(connector, base_ma) else 0
+            rest.take(connector, base_ma)
+        bases[connector.key] = base_ma
+    return bases
+
+
+def fallback_of(connector: Connector, rules: SiteRules) -> int:
+    """Return the current of a connector in the fallback: in whole amperes, or 0 if it has none."""
+    most_ma = min(rules.fallback_ma, most_of(connector)) // STEP_MA * STEP_MA
+    return most_ma if most_ma >= connector.min_ma else 0
+
+
+def most_of(connector: Connector) -> int:
+    """Return the highest limit of a connector: its maximum, or the limit that a person chose."""
+    if connector.chosen_ma is None:
+        return connector.max_ma
+    return min(connector.max_ma, connector.chosen_ma)
+
+
+def limited(connectors: Iterable[Connector], rules: SiteRules) -> list[Connector]:
+    """Return the connectors behind a limit of the site or of a group."""
+    return [one for one in connectors if rules.limit_ma is not None or groups_of(one, rules)]
+
+
+def groups_of(connector: Connector, rules: SiteRules) -> tuple[str, ...]:
+    """Return the groups of a connector that have a limit."""
+    return tuple(group for group in connector.groups if group in rules.groups)
+
+
+def by_rank(connectors: Iterable[Connector]) -> Sequence[Connector]:
+    """Return connectors in the order in which they get a base."""
+    return sorted(connectors, key=lambda connector: (-connector.priority, connector.key))
+
+
+def house_at_worst(facts: Facts, rules: SiteRules) -> PerPhase:
+    """Return the load of the house that counts while it cannot be measured."""
+    stated_ma = rules.house_ma
+    if rules.has_meter and facts.peak_ma is not None:
+        first, second, third = facts.peak_ma
+        return (max(first, 0), max(second, 0), max(third, 0))
+    if stated_ma is None:
+        # Without any knowledge of a measured house, half the limit is its own.
+        stated_ma = (rules.limit_ma or 0) // 2 if rules.has_meter else 0
+    return (stated_ma, stated_ma, stated_ma)
+
+
+class Rest:
+    """The current that is left of each limit of a site whose house draws `house_ma`."""
+
+    def __init__(self, rules: SiteRules, house_ma: PerPhase) -> None:
+        self.groups_ma = {name: [group.limit_ma] * 3 for name, group in rules.groups.items()}
+        self.site_ma: list[int] | None = None
+        if rules.limit_ma is not None:
+            self.site_ma = [rules.limit_ma - house_ma[phase] for phase in ALL_PHASES]
+
+    def fits(self, connector: Connector, limit_ma: int) -> bool:
+        """Return True if this much is left on all phases of a connector."""
+        return all(
+            bound[phase] >= limit_ma
+            for bound in self._bounds(connector)
+            for phase in connector.phases
+        )
+
+    def take(
+        self, connector: Connector, limit_ma: int, phases: Sequence[int] | None = None
+    ) -> None:
+        """Take this much from the limits of a connector, on all its phases or on these."""
+        for bound in self._bounds(connector):
+            for phase in connector.phases if phases is None else phases:
+                bound[phase] -= limit_ma
+
+    def left_for(self, connector: Connector) -> int:
+        """Return the current that is left on all phases of a connector."""
+        return min(
+            (bound[phase] for bound in self._bounds(connector) for phase in connector.phases),
+            default=connector.max_ma,
+        )
+
+    def _bounds(self, connector: Connector) -> list[list[int]]:
+        groups = [self.groups_ma[name] for name in connector.groups if name in self.groups_ma]
+        return groups if self.site_ma is None else [self.site_ma, *groups]

@@ -1,0 +1,180 @@
+"""The site's meter: its verdict, and the load of the house that follows from it (pure).
+
+    silent     no reading for `stale_ms`; trusted again after RECOVERY readings
+    frozen     the same values for FROZEN_MS while a car charges
+    reversed   when cars draw more, it reports less: its sign is wrong
+    absent     it does not notice cars: they are not behind it, or it is another meter
+
+The load of the house is the reading less what the cars draw. What a car draws is known with a
+delay, so it lies between two values; the higher load counts for a raise, and so does the highest
+of the last minute.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shocpp.energy.model import (
+    ALL_PHASES,
+    METER_ABSENT,
+    METER_FROZEN,
+    METER_GOOD,
+    METER_NEW,
+    METER_NONE,
+    METER_REVERSED,
+    METER_SILENT,
+    MeterState,
+    PerPhase,
+    SiteReading,
+    SiteRules,
+    Step,
+)
+
+RECOVERY = 3
+"""Readings in a row after which a meter that was silent is trusted again."""
+
+FROZEN_MS = 300_000
+"""Milliseconds of the same values after which a meter is frozen, if a car charges."""
+
+WINDOW_MS = 60_000
+"""Milliseconds for which a load of the house keeps cars from more."""
+
+LEAST_STEP_MA = 5_000
+"""The least change of a car, in mA over all phases, whose echo in the readings counts."""
+
+ECHO_MS = (10_000, 90_000)
+"""Bounds of the time after a step in which the meter must notice it."""
+
+HISTORY_EVERY_MS, HISTORY_MS = 10_000, 600_000
+"""The distance of older readings, and how long they are kept: some chargers report seldom."""
+
+EVIDENCE = 3
+"""Steps of cars that are remembered; two of them with one result are a proof."""
+
+FOLLOWS, REVERSED, ABSENT = "follows", "reversed", "absent"
+
+
+class Cars(NamedTuple):
+    """The currents of all cars on each phase: bounds of what they draw now."""
+
+    lower_ma: PerPhase
+    upper_ma: PerPhase
+
+
+class House(NamedTuple):
+    """The load of the house on each phase.
+
+    now_ma     the highest that it can be now
+    least_ma   the lowest that it can be now
+    highest_ma the highest of the last minute, for raises
+    """
+
+    now_ma: PerPhase
+    least_ma: PerPhase
+    highest_ma: PerPhase
+
+
+def updated(
+    meter: MeterState, readings: Sequence[SiteReading], rules: SiteRules, cars: Cars, now_ms: int
+) -> tuple[MeterState, int]:
+    """Return the state after some readings, and the number of them with other values."""
+    changed = 0
+    for reading in readings:
+        former = meter.newest
+        gap = former is None or reading.received_ms - former.received_ms > rules.stale_ms
+        differs = former is None or reading.currents_ma != former.currents_ma
+        changed += differs
+        fresh = 1 if gap else min(meter.fresh + 1, RECOVERY)
+        load = _less(reading.currents_ma, cars.lower_ma)
+        meter = meter._replace(
+            newest=reading,
+            same_since_ms=reading.received_ms if differs else meter.same_since_ms,
+            fresh=fresh,
+            is_trusted=(meter.is_trusted and not gap) or fresh == RECOVERY,
+            is_frozen=meter.is_frozen and not differs,
+            loads=(*meter.loads, (reading.received_ms, load)),
+            history=_appended(meter.history, reading),
+        )
+    newest = meter.newest
+    if newest is None or now_ms - newest.received_ms > rules.stale_ms:
+        meter = meter._replace(fresh=0, is_trusted=False)
+    loads = [load for load in meter.loads if load[0] > now_ms - WINDOW_MS]
+    return meter._replace(loads=tuple(loads)), changed
+
+
+def with_step(meter: MeterState, change_ma: int, before_ms: int, now_ms: int) -> MeterState:
+    """Return the state that awaits the echo of a step of a car; a small change is none.
+
+    `change_ma` is over all phases. `before_ms` is a time before the step.
+    """
+    before = [reading for reading in meter.history if reading[0] <= before_ms]
+    if meter.step is not None or abs(change_ma) < LEAST_STEP_MA or not before:
+        return meter
+    return meter._replace(step=Step(now_ms, change_ma, before[-1][1]))
+
+
+def with_echo(meter: MeterState, now_ms: int) -> MeterState:
+    """Return the state with the echo of the awaited step, once it is there or overdue."""
+    step = meter.step
+    if step is None or meter.newest is None:
+        return meter
+    echo = (sum(meter.newest.currents_ma) - step.before_ma) / step.change_ma
+    age_ms = now_ms - step.noticed_ms
+    if age_ms < ECHO_MS[0] or (age_ms < ECHO_MS[1] and -0.5 < echo < 0.5):
+        return meter
+    shown = FOLLOWS if echo >= 0.5 else REVERSED if echo <= -0.5 else ABSENT
+    return meter._replace(step=None, evidence=(*meter.evidence, shown)[-EVIDENCE:])
+
+
+def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms: int | None) -> str:
+    """Return the verdict on the meter; cars have charged since `charging_since_ms`, None: none."""
+    if not rules.has_meter:
+        return METER_NONE
+    newest = meter.newest
+    if newest is None:
+        return METER_NEW
+    if now_ms - newest.received_ms > rules.stale_ms:
+        return METER_SILENT
+    frozen_since_ms = max(meter.same_since_ms, charging_since_ms or now_ms)
+    if meter.is_frozen or now_ms - frozen_since_ms > FROZEN_MS:
+        return METER_FROZEN
+    if not meter.is_trusted:
+        return METER_NEW
+    for shown, result in ((REVERSED, METER_REVERSED), (ABSENT, METER_ABSENT)):
+        if meter.evidence.count(shown) >= 2:
+            return result
+    return METER_GOOD
+
+
+def house(meter: MeterState, cars: Cars, *, sees_cars: bool) -> House:
+    """Return the load of the house by the newest reading.
+
+    `sees_cars` is False for a meter that cars are not behind: then it reports the house alone.
+    """
+    assert meter.newest is not None, "a trusted meter has a reading"
+    reading = meter.newest.currents_ma
+    if not sees_cars:
+        # What is exported elsewhere must not make room for cars.
+        alone = _highest([reading, (0, 0, 0)])
+        return House(alone, alone, alone)
+    now = _less(reading, cars.lower_ma)
+    highest = _highest([now, *(load for _, load in meter.loads)])
+    return House(now, _less(reading, cars.upper_ma), highest)
+
+
+def _appended(
+    history: tuple[tuple[int, int], ...], reading: SiteReading
+) -> tuple[tuple[int, int], ...]:
+    received_ms = reading.received_ms
+    if history and received_ms - history[-1][0] < HISTORY_EVERY_MS:
+        return history
+    recent = [older for older in history if older[0] > received_ms - HISTORY_MS]
+    return (*recent, (received_ms, sum(reading.currents_ma)))
+
+
+def _less(first: PerPhase, second: PerPhase) -> PerPhase:
+    return (first[0] - second[0], first[1] - second[1], first[2] - second[2])
+
+
+def _highest(loads: Sequence[PerPhase]) -> PerPhase:
+    first, second, third = (max(load[phase] for load in loads) for phase in ALL_PHASES)
+    return (first, second, third)

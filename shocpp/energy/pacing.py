@@ -1,0 +1,59 @@
+"""The pace of set points: down at once, up later, and never too many writes (pure)."""
+
+from shocpp.energy.model import ENOUGH_CHANGES, Connector, ConnectorState
+
+RAISE_MS = 60_000
+"""The time between two changes of which the second one is a raise."""
+
+OFF_MS = 300_000
+"""The shortest pause that a limit makes: an Enyaq faults when it is resumed within 5 minutes."""
+
+MOST_WRITES = 300
+"""Writes in 24 hours after which raises are rare: each may be one to the charger's flash."""
+
+RARE_MS = 300_000
+"""The time between two raises after MOST_WRITES."""
+
+
+def wait_ms(
+    connector: Connector, state: ConnectorState, now_ms: int, changed_readings: int | None
+) -> int:
+    """Return the time until a connector may be raised, 0 if it may now.
+
+    `changed_readings` came since the last raise; None without a meter.
+    """
+    if state.changed_ms == 0 or connector.chosen_ma != state.chosen_ma:
+        return 0
+    wait = RAISE_MS
+    if state.limit_ma == 0:
+        wait = 0 if state.was_paused else OFF_MS
+    if connector.writes >= MOST_WRITES:
+        wait = max(wait, RARE_MS)
+    left = max(state.changed_ms + wait - now_ms, 0)
+    if left == 0 and state.limit_ma and changed_readings is not None:
+        # A slow meter still reports the current before the last raise.
+        return RAISE_MS if changed_readings < ENOUGH_CHANGES else 0
+    return left
+
+
+def changed(
+    connector: Connector, state: ConnectorState, limit_ma: int, now_ms: int
+) -> ConnectorState:
+    """Return the memory of a connector whose set point is this one now."""
+    state = state._replace(chosen_ma=connector.chosen_ma)
+    if limit_ma == state.limit_ma and state.changed_ms:
+        return state
+    # A session without room begins to wait; it was not lowered.
+    is_lowered = limit_ma < state.limit_ma
+    state = state._replace(
+        limit_ma=limit_ma,
+        changed_ms=now_ms if limit_ma or is_lowered else state.changed_ms,
+        lowered_ms=now_ms if is_lowered else state.lowered_ms,
+        was_paused=connector.chosen_ma == 0,
+    )
+    if limit_ma == 0:
+        waiting_since_ms = state.waiting_since_ms if state.waiting_since_ms is not None else now_ms
+        return state._replace(active_since_ms=None, waiting_since_ms=waiting_since_ms)
+    if state.active_since_ms is None:
+        return state._replace(active_since_ms=now_ms, waiting_since_ms=None, idle_since_ms=None)
+    return state

@@ -1,0 +1,48 @@
+"""The order in which connectors get their floors, and their turns when not all fit (pure)."""
+
+from collections.abc import Iterable, Mapping
+
+from shocpp.energy.model import Connector, ConnectorState, Key
+from shocpp.energy.standing import is_idle
+
+TURN_MS = 900_000
+"""The time of one turn; who has had one makes room for those that have waited as long."""
+
+_IN_TURN, _NEXT, _HAD_TURN, _WAITS, _IDLE = range(5)
+
+
+def ranked(
+    connectors: Iterable[Connector], states: Mapping[Key, ConnectorState], now_ms: int
+) -> list[Connector]:
+    """Return connectors in the order of their floors: a higher priority first, then by turns.
+
+    A turn that has begun is not cut short. Then come those that have waited for the time of a turn,
+    the longest first, then those that have had one, the least served first, then all others that
+    wait, and last the cars that take nothing.
+    """
+
+    def place(connector: Connector) -> tuple[int, int, int, Key]:
+        turn, order = _turn(connector, states[connector.key], now_ms)
+        return (-connector.priority, turn, order, connector.key)
+
+    return sorted(connectors, key=place)
+
+
+def turn_ends_ms(state: ConnectorState) -> int | None:
+    """Return the end of the turn of a connector, None if it has none."""
+    return None if state.active_since_ms is None else state.active_since_ms + TURN_MS
+
+
+def _turn(connector: Connector, state: ConnectorState, now_ms: int) -> tuple[int, int]:
+    ends_ms, idle = turn_ends_ms(state), is_idle(connector, state, now_ms)
+    if ends_ms is None:
+        since_ms = state.waiting_since_ms or now_ms
+        # Also a car that took nothing, or it could never begin again.
+        if now_ms - since_ms >= TURN_MS:
+            return _NEXT, since_ms
+        return (_IDLE if idle else _WAITS), since_ms
+    if idle:
+        return _IDLE, state.active_since_ms or 0
+    if now_ms < ends_ms:
+        return _IN_TURN, state.active_since_ms or 0
+    return _HAD_TURN, state.served_ms

@@ -1,0 +1,107 @@
+"""The situation of one decision: what each limit leaves for cars that follow set points (pure)."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from shocpp.energy.allocation import Budget
+from shocpp.energy.failsafe import Rest
+from shocpp.energy.meter import House
+from shocpp.energy.model import (
+    AWAY,
+    METER_FROZEN,
+    METER_NEW,
+    METER_REVERSED,
+    METER_SILENT,
+    Connector,
+    ConnectorState,
+    Facts,
+    Key,
+    PerPhase,
+    SiteRules,
+)
+from shocpp.energy.standing import UNRELIABLE, draw, limit_or_maximum, phases_of
+
+FALLBACK = (METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED)
+"""The verdicts on a meter after which its readings do not count."""
+
+
+class Situation(NamedTuple):
+    """All that the steps of one decision share.
+
+    verdict   that on the site's meter
+    house     the load of the house, the worst one in the fallback
+    margin_ma kept free where the house is measured
+    """
+
+    facts: Facts
+    rules: SiteRules
+    states: dict[Key, ConnectorState]
+    standings: Mapping[Key, str]
+    verdict: str
+    house: House
+    margin_ma: int
+    now_ms: int
+
+    @property
+    def is_fallback(self) -> bool:
+        """Return True if the readings of the meter do not count."""
+        return self.verdict in FALLBACK
+
+    def shares_current(self, connector: Connector) -> bool:
+        """Return True if a connector has a session that gets a share."""
+        session = connector.session
+        return (
+            session is not None
+            and not session.is_late
+            and self.standings[connector.key] not in (*UNRELIABLE, AWAY)
+        )
+
+    def reserved(self, connector: Connector) -> int:
+        """Return the current that is kept for a connector whose charger follows no set point."""
+        if connector.session is None or connector.session.is_late:
+            # Without a meter nobody would notice that it begins by itself.
+            is_alone = not connector.is_connected and not self.rules.has_meter
+            return (connector.installed.base_ma or 0) if is_alone else 0
+        if self.standings[connector.key] in UNRELIABLE:
+            return connector.max_ma
+        return limit_or_maximum(connector, self.now_ms)
+
+
+def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
+    """Return what is left for the connectors that follow their set points."""
+    rules, states = situation.rules, situation.states
+    if rules.limit_ma is not None:
+        rules = rules._replace(limit_ma=rules.limit_ma - situation.margin_ma)
+    rest = Rest(rules, house_ma)
+    for connector in situation.facts.connectors:
+        phases = phases_of(connector, states[connector.key])
+        if situation.shares_current(connector):
+            # Cars draw a little more than their limits.
+            limit_ma = limit_or_maximum(connector, situation.now_ms)
+            excess = max(draw(connector, situation.now_ms).lower_ma) - limit_ma
+            rest.take(connector, max(excess, 0), phases)
+        else:
+            rest.take(connector, situation.reserved(connector), phases)
+    return rest
+
+
+def budget_of(situation: Situation, house_ma: PerPhase) -> Budget:
+    rest, rules = rest_of(situation, house_ma), situation.rules
+    groups = {name: (of[0], of[1], of[2]) for name, of in rest.groups_ma.items()}
+    others = [*situation.house.now_ma]
+    for connector in situation.facts.connectors:
+        if not situation.shares_current(connector):
+            for phase in phases_of(connector, situation.states[connector.key]):
+                others[phase] += situation.reserved(connector)
+    site_ma = rest.site_ma
+    return Budget(
+        None if site_ma is None else (site_ma[0], site_ma[1], site_ma[2]),
+        groups,
+        (others[0], others[1], others[2]),
+        rules.unbalance_ma,
+    )
+
+
+def reckoned(situation: Situation, connector: Connector, limit_ma: int) -> int:
+    """Return the current that counts for a connector until its charger has accepted less."""
+    return max(limit_ma, limit_or_maximum(connector, situation.now_ms))

@@ -1,0 +1,57 @@
+"""The state of the controller as JSON text: the next leading worker goes on from there (pure)."""
+
+import json
+from typing import Any
+
+from shocpp.energy.model import (
+    ConnectorState,
+    MeterState,
+    PerPhase,
+    SiteReading,
+    State,
+    Step,
+)
+
+VERSION = 1
+"""The version of the text; another one is not read, and the controller begins anew."""
+
+
+def state_text(state: State) -> str:
+    """Return a state as JSON text."""
+    connectors = [
+        [*key, *connector._replace(seen=(), used=()), connector.seen, connector.used]
+        for key, connector in state.connectors.items()
+    ]
+    document = {"version": VERSION, "connectors": connectors, "rest": state[1:]}
+    return json.dumps(document, separators=(",", ":"))
+
+
+def state_of(text: str | None) -> State:
+    """Return the state of a text; a new one if there is none, or one of another version."""
+    document = json.loads(text) if text else {}
+    if document.get("version") != VERSION:
+        return State()
+    meter, decided_ms, changed = document["rest"]
+    connectors = {}
+    for charge_point_id, connector_id, *values in document["connectors"]:
+        *plain, seen, used = values
+        connector = ConnectorState(*plain)._replace(seen=tuple(seen), used=tuple(used))
+        connectors[(charge_point_id, connector_id)] = connector
+    return State(connectors, _meter(meter), decided_ms, changed)
+
+
+def _meter(values: list[Any]) -> MeterState:
+    meter = MeterState(*values)
+    newest, step = meter.newest, meter.step
+    return meter._replace(
+        newest=None if newest is None else SiteReading(newest[0], _per_phase(newest[1])),
+        loads=tuple((moment_ms, _per_phase(load)) for moment_ms, load in meter.loads),
+        history=tuple((moment_ms, sum_ma) for moment_ms, sum_ma in meter.history),
+        step=None if step is None else Step(*step),
+        evidence=tuple(meter.evidence),
+    )
+
+
+def _per_phase(values: Any) -> PerPhase:
+    first, second, third = values
+    return (first, second, third)
