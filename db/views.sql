@@ -314,6 +314,46 @@ SELECT charge_point.charge_point_id,
 FROM configuration_value AS configuration
 JOIN charge_point ON charge_point.id = configuration.charge_point;
 
+CREATE VIEW set_points AS
+-- The limits of current that are decided at present. `base_a` is in force without the server,
+-- `confirmed_a` is what the charger has accepted, and `reckoned_a` what it may draw nevertheless.
+SELECT charge_point.charge_point_id,
+       point.connector_id,
+       point.limit_ma / 1000.0                                                    AS limit_a,
+       point.base_ma / 1000.0                                                     AS base_a,
+       point.phases,
+       point.reason,
+       point.standing,
+       strftime('%Y-%m-%dT%H:%M:%fZ', point.since_ms / 1000.0, 'unixepoch')       AS since,
+       strftime('%Y-%m-%dT%H:%M:%fZ', point.sent_ms / 1000.0, 'unixepoch')        AS sent_at,
+       point.confirmed_ma / 1000.0                                                AS confirmed_a,
+       strftime('%Y-%m-%dT%H:%M:%fZ', point.confirmed_ms / 1000.0, 'unixepoch')   AS confirmed_at,
+       point.observed_ma / 1000.0                                                 AS observed_a,
+       strftime('%Y-%m-%dT%H:%M:%fZ', point.observed_ms / 1000.0, 'unixepoch')    AS observed_at,
+       point.reckoned_ma / 1000.0                                                 AS reckoned_a,
+       point.writes                                                               AS writes_24h
+FROM set_point AS point
+JOIN charge_point ON charge_point.id = point.charge_point;
+
+CREATE VIEW site AS
+-- One row: the newest reading of the site's meter (import is positive), and the load of the house
+-- that the last decision about limits assumes. No row without a reading and a decision.
+SELECT reading.l1_ma / 1000.0                                                     AS l1_a,
+       reading.l2_ma / 1000.0                                                     AS l2_a,
+       reading.l3_ma / 1000.0                                                     AS l3_a,
+       reading.source,
+       strftime('%Y-%m-%dT%H:%M:%fZ', reading.received_ms / 1000.0, 'unixepoch')  AS received_at,
+       state.meter,
+       state.fallback,
+       state.house_l1_ma / 1000.0                                                 AS house_l1_a,
+       state.house_l2_ma / 1000.0                                                 AS house_l2_a,
+       state.house_l3_ma / 1000.0                                                 AS house_l3_a,
+       strftime('%Y-%m-%dT%H:%M:%fZ', state.decided_ms / 1000.0, 'unixepoch')     AS decided_at
+FROM (SELECT max(id) AS newest FROM site_reading)
+LEFT JOIN site_reading AS reading ON reading.id = newest
+LEFT JOIN site_state AS state ON state.id = 1
+WHERE newest IS NOT NULL OR state.id IS NOT NULL;
+
 CREATE VIEW meter_values AS
 -- All samples of MeterValues and transactionData, read from the stored frames. Members that are
 -- missing in a sample have the defaults of OCPP 1.6 §7.43. Readings whose frame was dropped (0) are

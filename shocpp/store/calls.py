@@ -178,6 +178,25 @@ def withdraw(db: Database, call_id: str, now_ms: int) -> None:
     _end(db, rows.fetchall())
 
 
+def replace_waiting(db: Database, charge_point_id: str, asked_by: str, now_ms: int) -> bool:
+    """Expire the queued Calls of an asker to a Charge Point, which a newer one replaces.
+
+    Return False if one was sent and has no end yet: the newer Call has to wait for it.
+    """
+    mine = "charge_point = (SELECT id FROM charge_point WHERE identity_key = ?) AND asked_by = ?"
+    key = identity_key(charge_point_id)
+    rows = db.execute(
+        "UPDATE call SET state = 'expired', settled_ms = ?,"
+        f" error_description = '{NEVER_SENT}: a newer one replaces it'"
+        f" WHERE state = 'queued' AND {mine} RETURNING {_ENDED}",
+        (now_ms, key, asked_by),
+    )
+    _end(db, rows.fetchall())
+    # By the index of Calls without an end: years of Calls may be on file.
+    sent = "SELECT 1 FROM call INDEXED BY call_pending WHERE state IN ('queued', 'sent')"
+    return db.execute(f"{sent} AND {mine} LIMIT 1", (key, asked_by)).fetchone() is None
+
+
 def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
     """Return the queued Calls for the Charge Points that this worker holds, the oldest first."""
     # CROSS JOIN keeps SQLite to this order of the tables: queued Calls are few, connections may be

@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 
 from shocpp.store import doorbells
 
-KINDS = ("charger", "connector", "power", "transaction", "record", "review", "call", "device")
-CHARGER, CONNECTOR, POWER, TRANSACTION, RECORD, REVIEW, CALL, DEVICE = KINDS
+KINDS = (
+    *("charger", "connector", "power", "transaction", "record", "review", "call", "device"),
+    "set_point",
+)
+CHARGER, CONNECTOR, POWER, TRANSACTION, RECORD, REVIEW, CALL, DEVICE, SET_POINT = KINDS
 
 MOST_PENDING = 1_000
 """Changes of a transaction, and notices to a worker, above which it has to start over instead."""
@@ -37,7 +40,7 @@ class Change(NamedTuple):
 
     kind             one of KINDS: charger (connected, gone, booted), connector (its state), power
                      (and energy), transaction, record (booked), review, call (settled), device
-                     (revoked)
+                     (revoked), set_point (limit of current)
     charge_point_id  the identity, None for a record without a charger
     connector_id     the connector, None if the change is not about one
     key              the `call_id` of a Call, the row id of a transaction, the number of a record or

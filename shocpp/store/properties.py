@@ -67,6 +67,22 @@ def store_tags(db: Database, text: str) -> None:
     db.execute("INSERT OR REPLACE INTO property VALUES ('tags', ?)", (text,))
 
 
+def stored_site(db: Database) -> str | None:
+    """Return the text of the last valid site.json, or None."""
+    row = db.execute("SELECT value FROM property WHERE name = 'site'").fetchone()
+    return row[0] if row else None
+
+
+def store_site(db: Database, text: str) -> None:
+    """Store the text of a valid site.json; it stays in force while the file is invalid."""
+    db.execute("INSERT OR REPLACE INTO property VALUES ('site', ?)", (text,))
+
+
+def forget_site(db: Database) -> None:
+    """Delete the text of site.json, because the file was removed on purpose."""
+    db.execute("DELETE FROM property WHERE name = 'site'")
+
+
 def newest_backup_ms(db: Database) -> int | None:
     """Return the time of the newest complete copy that `shocpp backup` has made, or None."""
     row = db.execute("SELECT value FROM property WHERE name = 'backed_up_ms'").fetchone()

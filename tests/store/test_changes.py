@@ -19,6 +19,7 @@ from shocpp.store.changes import (
     MOST_PENDING,
     RECORD,
     REVIEW,
+    SET_POINT,
     START_OVER,
     TRANSACTION,
     Change,
@@ -142,8 +143,8 @@ def test_each_written_row_that_is_watched_is_announced_and_no_other(tmp_path: Pa
     assert {key for kind, *_, key in office.compare() if kind == CALL} == {
         *("settled", "lost", "withdrawn", "expired")
     }
-    # tests/store/test_people.py revokes a device.
-    assert office.kinds == set(KINDS) - {DEVICE}
+    # tests/store/test_people.py revokes a device, tests/store/site/ stores set points.
+    assert office.kinds == set(KINDS) - {DEVICE, SET_POINT}
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ GIGABYTES = float(os.environ.get("SHOCPP_LARGE_GB") or 0.004)
 EXCHANGES = int(GIGABYTES * 1_600_000)
 """An exchange and its reading had about 600 bytes."""
 
-FEW_PAGES = 50
+FEW_PAGES = 80
 """The rows of one worker and one Heartbeat, and new tables; a second copy of the frames needs
 hundreds."""
 

@@ -7,7 +7,7 @@ from shocpp.store.database import Database
 
 LISTED = (
     *("calls", "charge_points", "connectors", "gaps", "open_transactions"),
-    *("refused_attempts", "review"),
+    *("refused_attempts", "review", "set_points", "site"),
 )
 """The views that are small enough to be read whole; `calls` may be limited."""
 

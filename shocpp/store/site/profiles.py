@@ -1,0 +1,196 @@
+"""The charging profiles that chargers have accepted and refused, and how many they were sent."""
+
+from typing import NamedTuple
+
+from shocpp.ocpp.charging_profiles import TX_PROFILE, Profile, Variant
+from shocpp.store.database import Database
+
+HOUR_MS = 3_600_000
+
+_HOURS_KEPT = 7 * 24
+"""The hours for which writes are counted."""
+
+_FIRMWARE = "(SELECT firmware FROM charge_point WHERE id = ?1)"
+"""The firmware of the last BootNotification, as an SQL expression."""
+
+
+class InstalledProfile(NamedTuple):
+    """A profile that a charger has accepted: a row of `installed_profile`.
+
+    starts_ms  None: the charger decides
+    ends_ms    None: it does not end by itself
+    firmware   of the charger when it accepted
+    """
+
+    charge_point_id: str
+    connector_id: int
+    purpose: str
+    stack_level: int
+    profile_id: int
+    kind: str
+    unit: str
+    limit_ma: int
+    transaction_id: int | None
+    starts_ms: int | None
+    ends_ms: int | None
+    firmware: str | None
+    accepted_ms: int
+
+    @property
+    def variant(self) -> Variant:
+        """The way in which it was written."""
+        return Variant(self.purpose, self.kind, self.stack_level, self.unit)
+
+
+class RefusedProfile(NamedTuple):
+    """A kind of profile that a charger has refused: a row of `refused_profile`.
+
+    `status` is that of its confirmation, or the code of its CallError.
+    """
+
+    charge_point_id: str
+    purpose: str
+    kind: str
+    stack_level: int
+    unit: str
+    status: str
+    firmware: str | None
+    refused_ms: int
+
+    @property
+    def variant(self) -> Variant:
+        """The way in which it was written."""
+        return Variant(self.purpose, self.kind, self.stack_level, self.unit)
+
+
+def installed(db: Database) -> list[InstalledProfile]:
+    """Return the installed profiles of all chargers.
+
+    A TxProfile ends with its transaction (OCPP 1.6 §3.13.1): those of others are left out.
+    """
+    columns = ", ".join(f"profile.{name}" for name in InstalledProfile._fields[1:])
+    rows = db.execute(
+        f"SELECT charge_point_id, {columns} FROM installed_profile AS profile"
+        " JOIN charge_point ON charge_point.id = profile.charge_point"
+        " WHERE purpose <> ? OR EXISTS (SELECT 1 FROM started_transaction AS started"
+        "  WHERE started.transaction_id = profile.transaction_id"
+        "  AND started.charge_point = profile.charge_point AND started.state <> 'stopped')"
+        " ORDER BY profile.charge_point, connector_id, purpose, stack_level",
+        (TX_PROFILE,),
+    )
+    return [InstalledProfile(*row) for row in rows.fetchall()]
+
+
+def refused(db: Database) -> list[RefusedProfile]:
+    """Return the kinds of profiles that chargers have refused."""
+    columns = ", ".join(f"profile.{name}" for name in RefusedProfile._fields[1:])
+    rows = db.execute(
+        f"SELECT charge_point_id, {columns} FROM refused_profile AS profile"
+        " JOIN charge_point ON charge_point.id = profile.charge_point"
+        " ORDER BY profile.charge_point, purpose, kind, stack_level, unit"
+    )
+    return [RefusedProfile(*row) for row in rows.fetchall()]
+
+
+def record_accepted(db: Database, charge_point: int, profile: Profile, now_ms: int) -> None:
+    """Store a profile that a charger, a row id, has accepted.
+
+    It replaces the one with its id, and that of its connector, purpose and level (§3.13.2).
+    """
+    purpose, kind, stack_level, unit = profile.variant
+    db.execute(
+        "DELETE FROM installed_profile WHERE charge_point = ? AND profile_id = ?",
+        (charge_point, profile.profile_id),
+    )
+    db.execute(
+        "INSERT OR REPLACE INTO installed_profile (charge_point, connector_id, purpose,"
+        " stack_level, profile_id, kind, unit, limit_ma, transaction_id, starts_ms, ends_ms,"
+        f" firmware, accepted_ms) VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_FIRMWARE}, ?)",
+        (
+            charge_point,
+            profile.connector_id,
+            purpose,
+            stack_level,
+            profile.profile_id,
+            kind,
+            unit,
+            profile.limit_ma,
+            profile.transaction_id,
+            profile.starts_ms,
+            profile.ends_ms(now_ms),
+            now_ms,
+        ),
+    )
+    # What it takes now it did not refuse for good.
+    db.execute(
+        "DELETE FROM refused_profile WHERE charge_point = ? AND purpose = ? AND kind = ?"
+        " AND stack_level = ? AND unit = ?",
+        (charge_point, purpose, kind, stack_level, unit),
+    )
+
+
+def record_refused(
+    db: Database, charge_point: int, variant: Variant, status: str, now_ms: int
+) -> None:
+    """Store that a charger, a row id, has refused this kind of profile."""
+    db.execute(
+        "INSERT OR REPLACE INTO refused_profile (charge_point, purpose, kind, stack_level, unit,"
+        f" status, firmware, refused_ms) VALUES (?1, ?, ?, ?, ?, ?, {_FIRMWARE}, ?)",
+        (charge_point, *variant, status, now_ms),
+    )
+
+
+def record_cleared(
+    db: Database,
+    charge_point: int,
+    *,
+    profile_id: int | None = None,
+    connector_id: int | None = None,
+    purpose: str | None = None,
+    stack_level: int | None = None,
+) -> None:
+    """Delete the profiles that a charger, a row id, has cleared; None matches all (§5.5)."""
+    filters = {
+        "profile_id": profile_id,
+        "connector_id": connector_id,
+        "purpose": purpose,
+        "stack_level": stack_level,
+    }
+    given = {name: value for name, value in filters.items() if value is not None}
+    terms = "".join(f" AND {name} = ?" for name in given)
+    db.execute(
+        f"DELETE FROM installed_profile WHERE charge_point = ?{terms}",
+        (charge_point, *given.values()),
+    )
+
+
+def forget_refused(db: Database, before_ms: int) -> None:
+    """Delete refusals from before a time, so that chargers are asked again."""
+    db.execute("DELETE FROM refused_profile WHERE refused_ms < ?", (before_ms,))
+
+
+def count_write(db: Database, charge_point: int, now_ms: int) -> None:
+    """Count a profile that a charger, a row id, was sent."""
+    hour = now_ms // HOUR_MS
+    db.execute(
+        "INSERT INTO profile_write VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET writes = writes + 1",
+        (charge_point, hour),
+    )
+    db.execute(
+        "DELETE FROM profile_write WHERE charge_point = ? AND hour < ?",
+        (charge_point, hour - _HOURS_KEPT),
+    )
+
+
+def writes(db: Database, since_hour: int) -> dict[str, int]:
+    """Return how many profiles chargers were sent since an hour, by charge_point_id.
+
+    Hours are counted from 1970; those of a week are on file.
+    """
+    rows = db.execute(
+        "SELECT charge_point_id, sum(writes) FROM profile_write"
+        " JOIN charge_point ON charge_point.id = charge_point WHERE hour >= ?"
+        " GROUP BY charge_point",
+        (since_hour,),
+    )
+    return dict(rows.fetchall())

@@ -1,0 +1,57 @@
+"""The readings of the site's meter, and the highest load of the house of each day."""
+
+from shocpp.energy.model import PerPhase, SiteReading
+from shocpp.store.database import Database
+
+POSTED, POLLED = "posted", "polled"
+"""The sources of readings."""
+
+
+def add(db: Database, source: str, received_ms: int, currents_ma: PerPhase) -> None:
+    """Store a reading; import from the grid is positive."""
+    db.execute(
+        "INSERT INTO site_reading (received_ms, source, l1_ma, l2_ma, l3_ma)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (received_ms, source, *currents_ma),
+    )
+
+
+def since(db: Database, received_ms: int) -> list[SiteReading]:
+    """Return the readings that were received after a time, the oldest first."""
+    rows = db.execute(
+        "SELECT received_ms, l1_ma, l2_ma, l3_ma FROM site_reading WHERE received_ms > ?"
+        " ORDER BY received_ms, id",
+        (received_ms,),
+    )
+    return [SiteReading(moment_ms, (l1, l2, l3)) for moment_ms, l1, l2, l3 in rows.fetchall()]
+
+
+def newest(db: Database) -> SiteReading | None:
+    """Return the newest reading, or None."""
+    row = db.execute(
+        "SELECT received_ms, l1_ma, l2_ma, l3_ma FROM site_reading ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    return SiteReading(row[0], (row[1], row[2], row[3])) if row else None
+
+
+def purge(db: Database, before_ms: int) -> None:
+    """Delete the readings that were received before a time."""
+    db.execute("DELETE FROM site_reading WHERE received_ms < ?", (before_ms,))
+
+
+def record_peak(db: Database, day: str, currents_ma: PerPhase) -> None:
+    """Store the load of the house on a day (YYYY-MM-DD) where it is the highest of its phase."""
+    db.execute(
+        "INSERT INTO site_peak VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " l1_ma = max(l1_ma, excluded.l1_ma), l2_ma = max(l2_ma, excluded.l2_ma),"
+        " l3_ma = max(l3_ma, excluded.l3_ma)",
+        (day, *currents_ma),
+    )
+
+
+def peak(db: Database, since_day: str) -> PerPhase | None:
+    """Return the highest load of each phase since a day, or None if none was stored."""
+    l1, l2, l3 = db.execute(
+        "SELECT max(l1_ma), max(l2_ma), max(l3_ma) FROM site_peak WHERE day >= ?", (since_day,)
+    ).fetchone()
+    return None if l1 is None else (l1, l2, l3)
