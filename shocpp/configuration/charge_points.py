@@ -21,6 +21,8 @@ a charger is refused if it has no entry or does not present its password.
     name, meter_serial, note    descriptions for the statements, and of its connectors by number:
     connectors       {"1": "left", "2": "right"}
     model            its model, a name in docs/chargers.md, for the page with its guide
+    phases, rotation, min_a, max_a, priority, follows_limits, profile
+                     what its limits of current depend on: `power/keys.py` and docs/power.md
 
 When a charger has presented a password, the hashes before it in the list are no longer accepted.
 `tz` and `reply_delay_ms` take effect with the charger's next connection. `default_tag` and
@@ -37,6 +39,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shocpp.configuration.entries import line_of_text, members, parse_json, quoted
 from shocpp.configuration.files import conf_text
+from shocpp.configuration.power.keys import POWER_KEYS, Power, power_of
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.register import CAP_WH
 from shocpp.ocpp.identity import ANY, identity_key, is_identity
@@ -56,7 +59,10 @@ MOST_HASHES = 8
 """The highest number of hashes of one charger."""
 
 _TEXTS = ("username", "origin", "default_tag", "name", "meter_serial", "note", "model")
-_KEYS = ("password_hash", "auth", "tz", "reply_delay_ms", "cap_kwh", "connectors", COMMENT, *_TEXTS)
+_KEYS = (
+    *("password_hash", "auth", "tz", "reply_delay_ms", "cap_kwh", "connectors", COMMENT),
+    *(*_TEXTS, *POWER_KEYS),
+)
 
 
 class Meter(NamedTuple):
@@ -78,6 +84,7 @@ class Entry(NamedTuple):
     default_tag       the id tag of transactions that it starts without one
     cap_wh            the energy above which a record waits for a review
     model             its model, a name in the guide of chargers
+    power             the properties that its limits of current depend on
     """
 
     charge_point_id: str
@@ -91,6 +98,7 @@ class Entry(NamedTuple):
     cap_wh: int = CAP_WH
     model: str | None = None
     meter: Meter = Meter()
+    power: Power = Power()
 
 
 def newest_hash(entry: Entry | None) -> str:
@@ -240,6 +248,7 @@ def _entry(charge_point_id: str, value: object, location: str) -> Entry:
             texts.get("note"),
             _connectors(keys.get("connectors", {}), f"{location}: connectors"),
         ),
+        power_of(keys, location),
     )
 
 

@@ -7,7 +7,7 @@ file's name in front.
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from shocpp.errors import ConfigError, UsageError
 from shocpp.texts import parse_unique, printable_line
@@ -145,3 +145,93 @@ def _text_of(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     # JSON can escape half of a surrogate pair, which no UTF-8 can hold.
     return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],:"]+')
+
+
+def line_of(text: str, path: Sequence[str | int]) -> int:
+    """Return the line of a valid JSON text, from 1, on which the value at a path is.
+
+    A member is on the line of its key. Without such a value it is that of the last step there is.
+    """
+    line, matched = 1, 0
+    # The key or position of the present value in each object and list around it.
+    steps: list[str | int] = []
+    is_key = False
+    for token in _TOKEN.finditer(text):
+        sign = token[0]
+        if sign in ("}", "]"):
+            steps.pop()
+            is_key = False
+        elif sign == ",":
+            is_key = isinstance(steps[-1], str)
+            if isinstance(steps[-1], int):
+                steps[-1] += 1
+        else:
+            if is_key:
+                steps[-1], is_key = json.loads(sign), False
+            depth = len(steps)
+            if depth > matched and steps == list(path[:depth]):
+                line, matched = 1 + text.count("\n", 0, token.start()), depth
+            if sign in ("{", "["):
+                steps.append("" if sign == "{" else 0)
+                is_key = sign == "{"
+    return line
+
+
+class MemberError(UsageError):
+    """A value that cannot be used; `path` leads to it, and its sentence begins with it."""
+
+    def __init__(self, path: Sequence[str | int], sentence: str) -> None:
+        names = (f"entry {key + 1}" if isinstance(key, int) else _plain(key) for key in path)
+        super().__init__(f"{', '.join(names) or 'the file'} {sentence}")
+        self.path = tuple(path)
+
+
+class Located(NamedTuple):
+    """A value of a file and the keys and positions that lead to it; all raise MemberError."""
+
+    value: Any
+    path: tuple[str | int, ...] = ()
+
+    def error(self, sentence: str) -> MemberError:
+        """Return the error of this value; the sentence goes on after its location."""
+        return MemberError(self.path, sentence)
+
+    def members(self, known: Sequence[str] | None = None) -> "dict[str, Located]":
+        """Return the members of an object but `comment`; with `known`, no others are allowed."""
+        if not isinstance(self.value, dict):
+            raise self.error(f"must be an object, not {quoted(self.value)}")
+        each = {key: Located(value, (*self.path, key)) for key, value in self.value.items()}
+        each.pop("comment", None)
+        for key, member in each.items():
+            if known is not None and key not in known:
+                raise member.error(f"is unknown; there are {', '.join(known)}")
+        return each
+
+    def entries(self) -> "list[Located]":
+        """Return the entries of a list."""
+        if not isinstance(self.value, list):
+            raise self.error(f"must be a list, not {quoted(self.value)}")
+        return [Located(value, (*self.path, index)) for index, value in enumerate(self.value)]
+
+    def number(self, least: float, most: float) -> float:
+        """Return a number least..most."""
+        is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        # JSON of Python knows NaN, which no comparison finds.
+        if not (is_number and least <= self.value <= most):
+            raise self.error(f"must be a number {least:g}..{most:g}, not {quoted(self.value)}")
+        return self.value  # type: ignore[no-any-return]
+
+    def text(self) -> str:
+        """Return a text on one line that is not blank."""
+        line = printable_line(self.value) if isinstance(self.value, str) else None
+        if line is None or not line.strip():
+            raise self.error(f"must be a text on one line, not {quoted(self.value)}")
+        return line
+
+
+def _plain(key: str) -> str:
+    """Return a key as sentences name it."""
+    return key if key.isidentifier() and key.isascii() else quoted(key)

@@ -1,0 +1,316 @@
+"""conf/site.json: the limits of all chargers together, and the meter of the house.
+
+    {"limit_a": 35,
+     "meter": {"url": "http://192.168.1.30/status",
+               "paths": ["emeters[0].power", "emeters[1].power", "emeters[2].power"]},
+     "groups": {"garage": {"limit_a": 63, "members": ["p1", "p2"]}}}
+
+    limit_a        the limit of each phase, in A: that of the main fuse. Without it, groups only
+    margin_a       kept free below it (default 1)
+    house_a        the load of the house that counts until the meter has measured it, or without a
+                   meter (default half of limit_a)
+    unbalance_a    the greatest difference between phases that charging may make (default 20)
+    fallback_a     the current of a charger without the server or the meter (0, or from 6; default
+                   6); it is 0 for chargers for which the limits leave no room
+    stale_s        the age in seconds from which the meter is silent (default 30)
+    groups         limits within it, each for its members, names of chargers; of each phase
+    meter          where the load of each phase comes from; without it, nothing is measured:
+      posted       true: programs post it to /api/site
+      url, every_s the address of a JSON document, read each 5 seconds
+      paths        1 path (the sum of all phases) or 3 (L1, L2, L3) to values in it
+      unit         "W" (default) or "A"
+      factor       their factor (default 1); -1 if the meter counts import as negative
+      signs        for currents without a sign: the paths of the powers whose signs they have
+      split        the shares of L1, L2 and L3 of a sum, such as [0.5, 0.3, 0.2]; without it, the
+                   whole sum counts on each phase
+
+Import from the grid is positive. Without the file, there is no common limit. Every object may have
+a `comment`. A file with an error is refused as a whole (`site_file.py`).
+"""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from shocpp.configuration.entries import Located, MemberError, line_of, parse_json, quoted
+from shocpp.configuration.json_paths import JsonPath, parse_path
+from shocpp.energy.model import ALL_PHASES, LEAST_MA, GroupRules, SiteRules
+from shocpp.errors import ConfigError, UsageError
+from shocpp.ocpp.identity import identity_key
+
+EXAMPLE = "conf/site.json.example"
+LEAST_A, HIGHEST_A = LEAST_MA // 1000, 10_000
+LONGEST_STALE_S, LONGEST_EVERY_S, DEFAULT_EVERY_S = 3600, 600, 5
+
+LEAST_READINGS = 2
+"""The readings that have to fit into `stale_s`, or the meter would be silent between two."""
+
+HIGHEST_FACTOR = 1_000_000
+
+_LIMITS = ("limit_a", "margin_a", "house_a", "unbalance_a", "fallback_a", "stale_s")
+_KEYS = (*_LIMITS, "groups", "meter", "comment")
+_GROUP_KEYS = ("limit_a", "members", "comment")
+_METER_KEYS = (
+    *("posted", "url", "every_s", "paths", "unit", "factor", "signs", "split", "comment"),
+)
+_POLLED_ONLY = ("every_s", "paths", "unit", "factor", "signs")
+
+
+class SiteMeter(NamedTuple):
+    """The source of the currents of the site.
+
+    is_posted     True if programs post them to /api/site; then only `split` counts besides
+    url           the address of the JSON document, empty if they are posted
+    paths         one path to a sum, or three to the values of L1, L2 and L3
+    factor, unit  the factor of the values, and their unit, W or A
+    sign_paths    the paths of powers whose signs the currents have, as many as `paths`, or none
+    split         the shares of L1, L2 and L3 of a sum; None: the whole sum counts on each phase
+    """
+
+    is_posted: bool = False
+    url: str = ""
+    paths: tuple[JsonPath, ...] = ()
+    factor: float = 1.0
+    unit: str = "W"
+    sign_paths: tuple[JsonPath, ...] = ()
+    every_s: int = DEFAULT_EVERY_S
+    split: tuple[float, float, float] | None = None
+
+
+class SiteConf(NamedTuple):
+    """The content of the file; `members` are the groups of a charger by its `identity_key`."""
+
+    rules: SiteRules
+    members: Mapping[str, tuple[str, ...]]
+    meter: SiteMeter | None
+
+
+def parse_site(text: str, source: str, known: Collection[str] | None) -> SiteConf:
+    """Return the content of a site.json.
+
+    `known` are the `identity_key` of the chargers there are, None if any name may be a member.
+    Raises ConfigError with the file `source`, the line and the key.
+    """
+    content = parse_json(text, source, EXAMPLE)
+    try:
+        return _site(Located(content), known)
+    except MemberError as error:
+        line = line_of(text, error.path)
+        raise ConfigError(f"{source}, line {line}: {error}; see {EXAMPLE}") from None
+
+
+def _site(content: Located, known: Collection[str] | None) -> SiteConf:
+    keys = content.members(_KEYS)
+    groups, members = _groups(keys["groups"], known) if "groups" in keys else ({}, {})
+    if "limit_a" not in keys and not groups:
+        raise content.error("has no limit: write limit_a, or groups with a limit_a each")
+    meter = _meter(keys["meter"]) if "meter" in keys else None
+    rules = _rules(keys, groups, has_meter=meter is not None)
+    if meter and rules.limit_ma is None:
+        raise keys["meter"].error("needs limit_a: it measures the load of the whole site")
+    if meter and LEAST_READINGS * 1000 * meter.every_s > rules.stale_ms:
+        where = keys.get("stale_s", keys["meter"])
+        raise where.error(
+            f"leaves no time for {LEAST_READINGS} readings: write a stale_s of at least "
+            f"{LEAST_READINGS * meter.every_s}, or a shorter every_s"
+        )
+    return SiteConf(rules, members, meter)
+
+
+def _rules(
+    keys: Mapping[str, Located], groups: Mapping[str, GroupRules], *, has_meter: bool
+) -> SiteRules:
+    """Return the limits of the file."""
+    default = SiteRules(None)
+    limit_ma = _limit_ma(keys["limit_a"]) if "limit_a" in keys else None
+    most_a = HIGHEST_A if limit_ma is None else limit_ma / 1000
+    margin_ma = _ma(keys["margin_a"], 0, most_a) if "margin_a" in keys else default.margin_ma
+    # Without a meter, no margin is taken off.
+    if has_meter and limit_ma is not None and limit_ma - margin_ma < LEAST_MA:
+        raise keys.get("margin_a", keys["limit_a"]).error(
+            f"leaves less than {LEAST_A} A, with which no car charges: limit_a less margin_a "
+            f"({margin_ma / 1000:g} A) must be at least {LEAST_A}"
+        )
+    return SiteRules(
+        limit_ma,
+        margin_ma,
+        round(1000 * keys["stale_s"].number(1, LONGEST_STALE_S))
+        if "stale_s" in keys
+        else default.stale_ms,
+        _fallback_ma(keys["fallback_a"]) if "fallback_a" in keys else default.fallback_ma,
+        _ma(keys["unbalance_a"], 0, HIGHEST_A) if "unbalance_a" in keys else default.unbalance_ma,
+        has_meter,
+        _ma(keys["house_a"], 0, most_a) if "house_a" in keys else None,
+        groups,
+    )
+
+
+def _ma(member: Located, least_a: float, most_a: float) -> int:
+    return round(1000 * member.number(least_a, most_a))
+
+
+def _limit_ma(member: Located) -> int:
+    """Return a limit in mA, of at least what a car needs."""
+    limit_ma = _ma(member, 0, HIGHEST_A)
+    if limit_ma < LEAST_MA:
+        raise member.error(f"is {member.value} A, but no car charges with less than {LEAST_A} A")
+    return limit_ma
+
+
+def _fallback_ma(member: Located) -> int:
+    """Return the current of a charger without the server or the meter, in mA."""
+    fallback_ma = _ma(member, 0, HIGHEST_A)
+    if 0 < fallback_ma < LEAST_MA:
+        raise member.error(
+            f"is {member.value} A, but no car charges with less than {LEAST_A} A; write "
+            f"{LEAST_A}, or 0 for no charging"
+        )
+    return fallback_ma
+
+
+def _groups(
+    content: Located, known: Collection[str] | None
+) -> tuple[dict[str, GroupRules], dict[str, tuple[str, ...]]]:
+    """Return the limits of the groups by name, and the groups of each member."""
+    rules: dict[str, GroupRules] = {}
+    members: dict[str, tuple[str, ...]] = {}
+    for group in content.members().values():
+        name = str(group.path[-1])
+        if not name.strip() or not name.isprintable():
+            raise group.error("is no name of a group; write some letters")
+        keys = group.members(_GROUP_KEYS)
+        for key in ("limit_a", "members"):
+            if key not in keys:
+                raise group.error(f"has no {key}; a group needs limit_a and members")
+        rules[name] = GroupRules(_limit_ma(keys["limit_a"]))
+        for entry in keys["members"].entries():
+            member = _member(entry, known)
+            if member in members:
+                raise _listed_twice(entry, name, members[member][0])
+            members[member] = (name,)
+        if (name,) not in members.values():
+            raise keys["members"].error("is empty; write names of chargers, or leave the group out")
+    return rules, members
+
+
+def _member(entry: Located, known: Collection[str] | None) -> str:
+    """Return the `identity_key` of a charger."""
+    key = identity_key(entry.text().strip())
+    if known is not None and key not in known:
+        raise entry.error(
+            f"is {quoted(entry.value)}, and no charger has this name; write one that "
+            "`shocpp charge-points` lists"
+        )
+    return key
+
+
+def _listed_twice(entry: Located, group: str, other: str) -> MemberError:
+    """Return the error of a member that is there already."""
+    if group == other:
+        return entry.error(f"is {quoted(entry.value)}, which is there twice; remove one")
+    return entry.error(
+        f"is {quoted(entry.value)}, which is in the group {quoted(other)}, too; a charger is "
+        "behind one fuse: remove one"
+    )
+
+
+def _meter(content: Located) -> SiteMeter:
+    """Return the source of the currents of the site."""
+    keys = content.members(_METER_KEYS)
+    split = _split(keys["split"]) if "split" in keys else None
+    if "posted" in keys:
+        for key in ("url", *_POLLED_ONLY):
+            if key in keys:
+                raise keys[key].error("has no meaning beside posted; remove one of them")
+        if keys["posted"].value is not True:
+            raise keys["posted"].error("can only be true; remove it for a meter with a url")
+        return SiteMeter(is_posted=True, split=split)
+    for key in ("url", "paths"):
+        if key not in keys:
+            raise content.error(f'needs {key}: write url and paths, or "posted": true')
+    paths = _paths(keys["paths"])
+    if split and len(paths) != 1:
+        raise keys["split"].error("is for one path, the sum of the phases; remove it")
+    unit = keys["unit"].value if "unit" in keys else "W"
+    if unit not in ("W", "A"):
+        raise keys["unit"].error(f"must be W or A, not {quoted(unit)}")
+    return SiteMeter(
+        url=_url(keys["url"]),
+        paths=paths,
+        factor=_factor(keys["factor"]) if "factor" in keys else 1.0,
+        unit=unit,
+        sign_paths=_sign_paths(keys["signs"], paths, unit) if "signs" in keys else (),
+        every_s=_every_s(keys["every_s"]) if "every_s" in keys else DEFAULT_EVERY_S,
+        split=split,
+    )
+
+
+def _paths(content: Located) -> tuple[JsonPath, ...]:
+    """Return one path, or three."""
+    entries = content.entries()
+    if len(entries) not in (1, len(ALL_PHASES)):
+        raise content.error("must be one path (the sum) or three (L1, L2, L3)")
+    return tuple(_path(entry) for entry in entries)
+
+
+def _path(entry: Located) -> JsonPath:
+    try:
+        return parse_path(entry.text())
+    except MemberError:
+        raise
+    except UsageError as error:
+        raise entry.error(f"cannot be read: {error}") from None
+
+
+def _sign_paths(content: Located, paths: tuple[JsonPath, ...], unit: str) -> tuple[JsonPath, ...]:
+    """Return the paths of the powers whose signs the currents have."""
+    if unit != "A":
+        raise content.error('is for currents, and needs "unit": "A"; powers have a sign')
+    signs = _paths(content)
+    if len(signs) != len(paths):
+        raise content.error(f"must be as many as paths: {len(paths)}")
+    return signs
+
+
+def _url(member: Located) -> str:
+    """Return the address of the document of a meter."""
+    url = member.text()
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        # `port` is read at its first use, and raises ValueError.
+        is_usable = is_address and parts.port != 0 and url.isascii() and " " not in url
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise member.error(
+            f"must be an address such as http://192.168.1.30/status, not {quoted(url)}"
+        )
+    # The sentence does not repeat the address: it has a password.
+    if parts.username is not None or parts.password is not None:
+        raise member.error("has a user's name, which is not sent; read it without, or post it")
+    return url
+
+
+def _factor(member: Located) -> float:
+    factor = member.number(-HIGHEST_FACTOR, HIGHEST_FACTOR)
+    if factor == 0:
+        raise member.error("is 0, so that the meter would always read 0; write 1 or -1")
+    return float(factor)
+
+
+def _every_s(member: Located) -> int:
+    if type(member.value) is not int or not 1 <= member.value <= LONGEST_EVERY_S:
+        raise member.error(
+            f"must be a whole number 1..{LONGEST_EVERY_S}, not {quoted(member.value)}"
+        )
+    return member.value
+
+
+def _split(content: Located) -> tuple[float, float, float]:
+    """Return the shares of the phases, which are 1 together."""
+    shares = [entry.number(0, 1) for entry in content.entries()]
+    if len(shares) != len(ALL_PHASES) or abs(sum(shares) - 1) > 0.001:
+        raise content.error("must be three shares that are 1 together, such as [0.5, 0.3, 0.2]")
+    l1, l2, l3 = shares
+    return float(l1), float(l2), float(l3)
