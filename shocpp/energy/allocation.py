@@ -29,7 +29,8 @@ SITE, OWN, UNBALANCE, NO_ROOM = "site", "own", "unbalance", "no room"
 class Demand(NamedTuple):
     """The demand of a connector: from `least_ma` to `most_ma` on each of these phases.
 
-    `least_ma` is a multiple of STEP_MA.
+    `least_ma` is a multiple of STEP_MA. `seen` are the phases on which its car was seen to draw;
+    they count for the balance at once, and for limits when they are known for sure.
     """
 
     key: Key
@@ -38,6 +39,7 @@ class Demand(NamedTuple):
     most_ma: int
     priority: int = 0
     groups: tuple[str, ...] = ()
+    seen: tuple[int, ...] = ()
 
 
 class Budget(NamedTuple):
@@ -111,7 +113,7 @@ def _totals(
     """Return what draws on each phase if each connector draws its share."""
     totals = [*others_ma]
     for demand in demands:
-        for phase in demand.phases:
+        for phase in demand.seen or demand.phases:
             totals[phase] += shares[demand.key].limit_ma
     return totals
 
@@ -167,7 +169,7 @@ def _raise_together(
         if len(levels) > 1:
             step = min(step, levels[1] - levels[0])
         # What not all behind a limit can have is given to nobody.
-        step = min(step, *(bound.rest_ma // count for bound, count in counts.items()))
+        step = min([step, *(bound.rest_ma // count for bound, count in counts.items())])
         step -= step % STEP_MA
         ended = set()
         for demand, bounds in raised:

@@ -5,11 +5,15 @@ from typing import NamedTuple
 
 from shocpp.energy.allocation import OWN, STEP_MA, Demand, Share, allocate
 from shocpp.energy.failsafe import Rest, fallback_of, groups_of, limited, most_of
-from shocpp.energy.model import ALL_PHASES, Connector, Key, MeterState, PerPhase
+from shocpp.energy.model import ALL_PHASES, ENOUGH_CHANGES, Connector, Key, MeterState, PerPhase
 from shocpp.energy.pacing import wait_ms
 from shocpp.energy.ranking import ranked
 from shocpp.energy.situation import Situation, budget_of, reckoned, rest_of
 from shocpp.energy.standing import phases_of
+
+
+UNBALANCE_NOISE_MA = 500
+"""A difference of phases this far above the limit lowers nothing: it is noise of the house."""
 
 
 class Causes(NamedTuple):
@@ -34,7 +38,8 @@ def limits_of(
     possible = _shares(situation, order, situation.house.highest_ma)
     # Nobody makes room for a car that cannot begin.
     present = [one for one in order if states[one.key].limit_ma or possible[one.key].limit_ma]
-    kept = possible | _shares(situation, present, _least_house(situation, meter))
+    least_house = _least_house(situation, meter)
+    kept = possible | _shares(situation, present, least_house, UNBALANCE_NOISE_MA)
     limits = {one.key: min(states[one.key].limit_ma, kept[one.key].limit_ma) for one in order}
     lowered = {one.key for one in order if limits[one.key] < states[one.key].limit_ma}
     rest = rest_of(situation, situation.house.highest_ma)
@@ -51,11 +56,14 @@ def limits_of(
         if wait or one.key in lowered:
             waits[one.key] = wait
             continue
+        if rules.has_meter and changed_readings < ENOUGH_CHANGES:
+            # The meter has not shown yet that it notices the last raise.
+            wanted_ma = min(wanted_ma, one.min_ma)
         phases, own_ma = phases_of(one, memory), reckoned(situation, one, limits[one.key])
         rest.take(one, -own_ma, phases)
         most_ma = min(wanted_ma, rest.left_for(one._replace(phases=phases)) // STEP_MA * STEP_MA)
         if most_ma >= one.min_ma and most_ma > limits[one.key]:
-            is_raised |= bool(memory.limit_ma)
+            is_raised = True
             limits[one.key] = most_ma
         rest.take(one, reckoned(situation, one, limits[one.key]), phases)
     causes = {
@@ -99,10 +107,13 @@ def _least_house(situation: Situation, meter: MeterState) -> PerPhase:
 
 
 def _shares(
-    situation: Situation, order: Sequence[Connector], house_ma: PerPhase
+    situation: Situation,
+    order: Sequence[Connector],
+    house_ma: PerPhase,
+    tolerance_ma: int = 0,
 ) -> dict[Key, Share]:
     """Return the fair shares; if not all get what they want, needless current is given back."""
-    budget = budget_of(situation, house_ma)
+    budget = budget_of(situation, house_ma, tolerance_ma)
     demands = [_demand(situation, one, needs_only=False) for one in order]
     shares = allocate(demands, budget)
     if all(share.bound == OWN for share in shares.values()):
@@ -126,4 +137,5 @@ def _demand(situation: Situation, connector: Connector, *, needs_only: bool) -> 
         most_ma,
         connector.priority,
         groups_of(connector, rules),
+        memory.seen,
     )

@@ -85,10 +85,14 @@ def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
     return rest
 
 
-def budget_of(situation: Situation, house_ma: PerPhase) -> Budget:
+def budget_of(situation: Situation, house_ma: PerPhase, tolerance_ma: int = 0) -> Budget:
+    """Return what may be shared beside this load of the house.
+
+    `tolerance_ma` is added to the limit of unbalance: limits are not lowered for noise.
+    """
     rest, rules = rest_of(situation, house_ma), situation.rules
     groups = {name: (of[0], of[1], of[2]) for name, of in rest.groups_ma.items()}
-    others = [*situation.house.now_ma]
+    others = [*house_ma]
     for connector in situation.facts.connectors:
         if not situation.shares_current(connector):
             for phase in phases_of(connector, situation.states[connector.key]):
@@ -98,7 +102,7 @@ def budget_of(situation: Situation, house_ma: PerPhase) -> Budget:
         None if site_ma is None else (site_ma[0], site_ma[1], site_ma[2]),
         groups,
         (others[0], others[1], others[2]),
-        rules.unbalance_ma,
+        rules.unbalance_ma + tolerance_ma,
     )
 
 
