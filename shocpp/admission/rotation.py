@@ -35,6 +35,7 @@ from shocpp.configuration.charge_points import (
 from shocpp.configuration.editing.charge_points import listed_name
 from shocpp.configuration.editing.file_edit import edit_file
 from shocpp.configuration.entries import Members, spelled
+from shocpp.configuration.power.keys import POWER_KEYS
 from shocpp.errors import ConfigError, Unreachable
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import authorization_key
@@ -50,7 +51,7 @@ log = logging.getLogger(__name__)
 
 ACTION = "ChangeConfiguration"
 
-_KEPT = ("username", "origin", "tz", "reply_delay_ms", "default_tag", "cap_kwh")
+_KEPT = ("username", "origin", "tz", "reply_delay_ms", "default_tag", "cap_kwh", *POWER_KEYS)
 """Members of the entry `*` that hold for a charger when it gets an entry of its own."""
 
 

@@ -167,7 +167,7 @@ def check_writers(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """Find files and folders that all users can change, though they decide access and prices."""
     files = (
         *(settings.tags_file, settings.canned_file),
-        *(settings.charge_points_file, settings.people_file),
+        *(settings.charge_points_file, settings.people_file, settings.site_file),
     )
     # Write access to a folder is enough to replace its files, whatever their own rights.
     folders = {file.parent for file in (*files, settings.database)}
@@ -200,7 +200,7 @@ def check_owners(settings: Settings, _: Database | None) -> Iterator[Finding]:
     for path in (settings.database, *folders):
         yield from _check_owner(path, os.R_OK | os.W_OK)
     files = (settings.canned_file, settings.charge_points_file, settings.tags_file)
-    for path in (*files, settings.people_file):
+    for path in (*files, settings.people_file, settings.site_file):
         yield from _check_owner(path, os.R_OK)
     if os.geteuid() == 0:
         yield Finding(NOTE, "runs_as_root")

@@ -35,7 +35,7 @@ ACCOUNTING = "accounting/"
 
 _CONF_NAMES = tuple(
     f"conf/{name}.json"
-    for name in ("tags", "canned", "operator", "tariffs", "charge_points", "people")
+    for name in ("tags", "canned", "operator", "tariffs", "charge_points", "people", "site")
 )
 """The names of members that are files of conf/; a restore takes no other ones."""
 
@@ -81,6 +81,7 @@ def conf_files(settings: Settings) -> dict[str, Path]:
     paths = (
         *(settings.tags_file, settings.canned_file, settings.operator_file),
         *(settings.tariffs_file, settings.charge_points_file, settings.people_file),
+        settings.site_file,
     )
     return dict(zip(_CONF_NAMES, paths, strict=True))
 

@@ -227,7 +227,7 @@ def test_a_charger_keeps_the_properties_of_all_others_when_it_gets_its_own_entry
     desk: Desk,
 ) -> None:
     path = desk.folder / "charge_points.json"
-    others = {"password_hash": OLD, "username": "box", "cap_kwh": 90, "name": "any"}
+    others = {"password_hash": OLD, "username": "box", "cap_kwh": 90, "max_a": 16, "name": "any"}
     path.write_text(json.dumps({"*": others}))
     give_password(desk, "first", NEW, OLD)
     entry = desk.chargers.allowlist().entry("garage")
@@ -235,7 +235,7 @@ def test_a_charger_keeps_the_properties_of_all_others_when_it_gets_its_own_entry
     assert entry == parse_allowlist(path.read_text(), "the file").entry("garage")
     assert json.loads(path.read_text()) == {
         "*": others,
-        "garage": {"username": "box", "cap_kwh": 90, "password_hash": [OLD, NEW]},
+        "garage": {"username": "box", "cap_kwh": 90, "max_a": 16, "password_hash": [OLD, NEW]},
     }
 
 
