@@ -73,7 +73,7 @@ CREATE TABLE installed_profile (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE refused_profile (
-    -- The kinds of charging profiles that chargers have refused, or left unanswered.
+    -- The kinds of charging profiles that chargers have refused.
     charge_point INTEGER NOT NULL REFERENCES charge_point (id),
     purpose      TEXT NOT NULL,
     kind         TEXT NOT NULL,

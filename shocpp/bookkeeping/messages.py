@@ -179,7 +179,7 @@ class Messages:
             if doorbell is not None:
                 unit.ring_after_commit(doorbell)
             return None
-        is_ours = calls.claim(unit.db, job.call, self._worker, job.token, unit.now_ms)
+        is_ours = effects.claim(unit.db, job.call, self._worker, job.token, unit.now_ms)
         return payload if is_ours else None
 
     def settle(self, unit: UnitOfWork, job: Settle) -> None:

@@ -3,6 +3,8 @@
 An action without a row in EFFECTS changes nothing here. An effect tolerates any confirmation that a
 charger may send: careless ones have wrong types and miss members. Its rows are those of the newest
 confirmation, so that a repeat changes nothing.
+
+A profile is counted when it is sent: a charger may write it to its flash memory and never answer.
 """
 
 import json
@@ -12,17 +14,22 @@ from typing import Any, NamedTuple
 
 from shocpp.calls.outcomes import confirmation_of, is_refusal
 from shocpp.errors import StoreUnavailable
+from shocpp.ocpp.charging_profiles import TX_PROFILE, profile_of
 from shocpp.ocpp.json_text import lenient_text
 from shocpp.store import calls, new_passwords
-from shocpp.store.calls import CallOutcome
-from shocpp.store.charge_points import confirmations, connections
+from shocpp.store.calls import CallOutcome, QueuedCall
+from shocpp.store.charge_points import confirmations, connections, identities
 from shocpp.store.charge_points.confirmations import ValueRead
 from shocpp.store.database import Database
+from shocpp.store.site import profiles
 
 log = logging.getLogger(__name__)
 
 LONGEST_KEY, LONGEST_VALUE = 100, 2_000
 """Characters of a configuration key and its value that are stored; OCPP 1.6 §7.37 has 50, 500."""
+
+LONGEST_STATUS = 50
+"""Characters of a status that are stored."""
 
 
 class EndedCall(NamedTuple):
@@ -46,6 +53,19 @@ class EndedCall(NamedTuple):
 
 Effect = Callable[[Database, EndedCall], Sequence[str]]
 """Writes the effect of a Call. Returns the doorbells to ring after the commit."""
+
+
+def claim(db: Database, call: QueuedCall, worker: str, token: str, now_ms: int) -> bool:
+    """Mark a queued Call as sent on the connection `token`, and count it if it has a profile.
+
+    Return False as `calls.claim` does.
+    """
+    is_ours = calls.claim(db, call, worker, token, now_ms)
+    if is_ours and call.action == "SetChargingProfile":
+        charge_point = identities.row_of(db, call.charge_point_id)
+        if charge_point is not None:
+            profiles.count_write(db, charge_point, now_ms)
+    return is_ours
 
 
 def settle(
@@ -139,6 +159,54 @@ def _decide_on_password(db: Database, ended: EndedCall) -> Sequence[str]:
     return [doorbell for _, doorbell in connections.workers(db)]
 
 
+def _store_profile(db: Database, ended: EndedCall) -> Sequence[str]:
+    """Store the profile that a SetChargingProfile has installed, or that was refused (§5.16).
+
+    Nothing is known of one that was not answered.
+    """
+    profile = profile_of(ended.payload)
+    if profile is None:
+        return ()
+    if ended.has_status("Accepted"):
+        profiles.record_accepted(db, ended.charge_point, profile, ended.ended_ms)
+        return ()
+    code = ended.outcome.error_code if ended.outcome.state == "refused" else None
+    status = _text(ended.confirmation.get("status")) or _text(code)
+    # A charger rightly refuses a TxProfile of a transaction that has just stopped (§3.13.1).
+    is_over = profile.variant.purpose == TX_PROFILE and not profiles.is_open(
+        db, ended.charge_point, profile.transaction_id
+    )
+    if status and not is_over:
+        profiles.record_refused(
+            db, ended.charge_point, profile.variant, status[:LONGEST_STATUS], ended.ended_ms
+        )
+    return ()
+
+
+def _delete_profiles(db: Database, ended: EndedCall) -> Sequence[str]:
+    """Delete the profiles that a ClearChargingProfile has removed (§5.5)."""
+    numbers = [ended.payload.get(name) for name in ("id", "connectorId", "stackLevel")]
+    purpose = ended.payload.get("chargingProfilePurpose")
+    # A Call that was sent with --force may have any payload.
+    is_valid = all(value is None or type(value) is int for value in numbers)
+    # Unknown: the charger has none of these.
+    if (
+        is_valid
+        and (purpose is None or isinstance(purpose, str))
+        and ended.has_status("Accepted", "Unknown")
+    ):
+        profile_id, connector_id, stack_level = numbers
+        profiles.record_cleared(
+            db,
+            ended.charge_point,
+            profile_id=profile_id,
+            connector_id=connector_id,
+            purpose=purpose,
+            stack_level=stack_level,
+        )
+    return ()
+
+
 def _text(value: object) -> str:
     """Return a value of a charger as a text that the database takes; empty for null."""
     if value is None:
@@ -151,6 +219,8 @@ def _text(value: object) -> str:
 EFFECTS: Mapping[str, Sequence[Effect]] = {
     "ChangeAvailability": (_store_availability,),
     "ChangeConfiguration": (_store_value_set, _decide_on_password),
+    "ClearChargingProfile": (_delete_profiles,),
     "GetConfiguration": (_store_values_read,),
+    "SetChargingProfile": (_store_profile,),
 }
 """The effects of each action that has any."""

@@ -14,6 +14,13 @@ _FIRMWARE = "(SELECT firmware FROM charge_point WHERE id = ?1)"
 """The firmware of the last BootNotification, as an SQL expression."""
 
 
+_IS_OPEN = (
+    "EXISTS (SELECT 1 FROM started_transaction AS started WHERE started.transaction_id = {id}"
+    " AND started.charge_point = {charge_point} AND started.state <> 'stopped')"
+)
+"""An SQL expression that is true for a transaction without a stop."""
+
+
 class InstalledProfile(NamedTuple):
     """A profile that a charger has accepted: a row of `installed_profile`.
 
@@ -69,16 +76,21 @@ def installed(db: Database) -> list[InstalledProfile]:
     A TxProfile ends with its transaction (OCPP 1.6 §3.13.1): those of others are left out.
     """
     columns = ", ".join(f"profile.{name}" for name in InstalledProfile._fields[1:])
+    is_open = _IS_OPEN.format(charge_point="profile.charge_point", id="profile.transaction_id")
     rows = db.execute(
         f"SELECT charge_point_id, {columns} FROM installed_profile AS profile"
         " JOIN charge_point ON charge_point.id = profile.charge_point"
-        " WHERE purpose <> ? OR EXISTS (SELECT 1 FROM started_transaction AS started"
-        "  WHERE started.transaction_id = profile.transaction_id"
-        "  AND started.charge_point = profile.charge_point AND started.state <> 'stopped')"
+        f" WHERE purpose <> ? OR {is_open}"
         " ORDER BY profile.charge_point, connector_id, purpose, stack_level",
         (TX_PROFILE,),
     )
     return [InstalledProfile(*row) for row in rows.fetchall()]
+
+
+def is_open(db: Database, charge_point: int, transaction_id: int | None) -> bool:
+    """Return True if a transaction of a charger, a row id, has no stop."""
+    sql = f"SELECT {_IS_OPEN.format(charge_point='?', id='?')}"
+    return bool(db.execute(sql, (transaction_id, charge_point)).fetchone()[0])
 
 
 def refused(db: Database) -> list[RefusedProfile]:
