@@ -1,4 +1,4 @@
-"""The sentences about limits: why a connector has its limit, and how charger and meter behave (pure).
+"""The sentences about limits: why a connector has its limit, and how its charger behaves (pure).
 
 `6 A: drei Autos teilen 20 A`
 """
@@ -10,62 +10,62 @@ from shocpp.language.figures import decimal
 
 REASONS = {
     "de": {
-        "chosen": "von Hand gewählt",
-        "alone": "kein anderes Auto braucht Strom",
-        "own_maximum": "mehr lässt die Wallbox nicht zu",
-        "shares": "{cars} Autos teilen {limit_a} A",
-        "shares_alone": "mehr als {limit_a} A sind nicht erlaubt",
-        "waits_turn": "{cars} Autos laden abwechselnd; dieses ist in etwa {minutes} min dran",
-        "waits_turn_soon": "{cars} Autos laden abwechselnd; dieses ist als Nächstes dran",
-        "no_room": "im Moment ist kein Strom frei",
-        "unbalance": "mehr würde die Phasen zu ungleich belasten",
-        "base": "hier lädt kein Auto",
-        "fallback_silent": "der Zähler meldet nichts; bis er wieder meldet, gilt der Ersatzwert",
-        "fallback_frozen": "der Zähler meldet immer denselben Wert; so lange gilt der Ersatzwert",
-        "fallback_reversed": "der Zähler hat das falsche Vorzeichen; so lange gilt der Ersatzwert",
-        "fallback_new": "der Zähler hat erst wenige Werte gemeldet; so lange gilt der Ersatzwert",
-        "meter_high": "das Haus braucht gerade viel Strom",
-        "rises_in": "mehr frühestens in {seconds} s",
-        "gives_back": "das Auto nimmt nur {draws_a} A; der Rest ist für andere frei",
-        "refuses": "die Wallbox lehnt Limits ab; gerechnet wird mit ihrem Höchststrom",
-        "ignores": "die Wallbox hält das Limit nicht ein; gerechnet wird mit ihrem Höchststrom",
-        "silent": "die Wallbox hat auf das letzte Limit nicht geantwortet",
-        "not_verifiable": "die Wallbox meldet weder Strom noch Leistung; gerechnet wird mit ihrem "
-        "Höchststrom",
+        "awaits_others": "{to_a} A sind möglich, sobald andere Wallboxen weniger nehmen",
         "away": "die Wallbox ist nicht verbunden; sie hält das Limit, das sie zuletzt bekommen hat",
+        "base": "hier lädt kein Auto",
+        "chosen": "von Hand gewählt",
+        "fallback_frozen": "der Zähler meldet immer denselben Wert; so lange gilt der Ersatzwert",
+        "fallback_new": "der Zähler hat erst wenige Werte gemeldet; so lange gilt der Ersatzwert",
+        "fallback_reversed": "der Zähler hat das falsche Vorzeichen; so lange gilt der Ersatzwert",
+        "fallback_silent": "der Zähler meldet nichts; bis er wieder meldet, gilt der Ersatzwert",
+        "gives_back": "mehr nimmt das Auto nicht; der Rest ist für andere frei",
+        "house_leaves": "mehr lässt das Haus gerade nicht übrig",
+        "ignores": "die Wallbox hält das Limit nicht ein; gerechnet wird mit {max_a} A",
         "late_start": "dieser Ladevorgang wurde verspätet gemeldet; vielleicht ist er schon vorbei",
-        "no_rules": "es gibt kein gemeinsames Limit",
+        "limit_of": "mehr ist nicht erlaubt",
+        "no_room": "im Moment ist kein Strom frei",
+        "not_verifiable": "die Wallbox meldet weder Strom noch Leistung; gerechnet wird mit "
+        "{max_a} A",
+        "own_maximum": "mehr kann diese Wallbox nicht",
+        "refuses": "die Wallbox lehnt Limits ab; gerechnet wird mit {max_a} A",
+        "rises_in": "{to_a} A frühestens in {seconds} s",
+        "shares": "{cars} Autos teilen {total_a} A",
+        "silent": "die Wallbox hat auf das letzte Limit nicht geantwortet; gerechnet wird mit "
+        "{max_a} A",
+        "unbalance": "mehr würde die Phasen zu ungleich belasten (höchstens {unbalance_a} A)",
+        "waits_turn": "{cars} Autos laden gerade; dieses ist in etwa {minutes} min dran",
+        "waits_turn_of_one": "ein anderes Auto lädt gerade; dieses ist in etwa {minutes} min dran",
     },
     "en": {
-        "chosen": "chosen by hand",
-        "alone": "no other car needs current",
-        "own_maximum": "the charger allows no more",
-        "shares": "{cars} cars share {limit_a} A",
-        "shares_alone": "more than {limit_a} A are not allowed",
-        "waits_turn": "{cars} cars take turns; the turn of this one is in about {minutes} min",
-        "waits_turn_soon": "{cars} cars take turns; the next turn is that of this one",
-        "no_room": "no current is free at the moment",
-        "unbalance": "more would load the phases too unequally",
-        "base": "no car charges here",
-        "fallback_silent": "the meter reports nothing; until it does, the fallback is in force",
-        "fallback_frozen": "the meter always reports the same; meanwhile the fallback is in force",
-        "fallback_reversed": "the meter has the wrong sign; meanwhile the fallback is in force",
-        "fallback_new": "the meter has reported few values yet; meanwhile the fallback is in force",
-        "meter_high": "the house draws much current at the moment",
-        "rises_in": "more in {seconds} s at the earliest",
-        "gives_back": "the car takes only {draws_a} A; the rest is free for others",
-        "refuses": "the charger refuses limits; its maximum is reckoned",
-        "ignores": "the charger does not keep the limit; its maximum is reckoned",
-        "silent": "the charger has not answered the newest limit",
-        "not_verifiable": "the charger reports neither current nor power; its maximum is reckoned",
+        "awaits_others": "{to_a} A are possible as soon as other chargers take less",
         "away": "the charger is not connected; it keeps the last limit that it got",
+        "base": "no car charges here",
+        "chosen": "chosen by hand",
+        "fallback_frozen": "the meter always reports the same; meanwhile the fallback is in force",
+        "fallback_new": "the meter has reported few values yet; meanwhile the fallback is in force",
+        "fallback_reversed": "the meter has the wrong sign; meanwhile the fallback is in force",
+        "fallback_silent": "the meter reports nothing; until it does, the fallback is in force",
+        "gives_back": "the car takes no more; the rest is free for others",
+        "house_leaves": "the house leaves no more at the moment",
+        "ignores": "the charger does not keep the limit; {max_a} A are reckoned",
         "late_start": "this transaction was reported late; it may be over already",
-        "no_rules": "there is no common limit",
+        "limit_of": "no more is allowed",
+        "no_room": "no current is free at the moment",
+        "not_verifiable": "the charger reports neither current nor power; {max_a} A are reckoned",
+        "own_maximum": "this charger can do no more",
+        "refuses": "the charger refuses limits; {max_a} A are reckoned",
+        "rises_in": "{to_a} A in {seconds} s at the earliest",
+        "shares": "{cars} cars share {total_a} A",
+        "silent": "the charger has not answered the newest limit; {max_a} A are reckoned",
+        "unbalance": "more would load the phases too unequally (at most {unbalance_a} A)",
+        "waits_turn": "{cars} cars are charging; the turn of this one is in about {minutes} min",
+        "waits_turn_of_one": "another car is charging; the turn of this one is in about {minutes} "
+        "min",
     },
 }
-"""The sentence for each reason of a set point, without its limit.
+"""The sentence for each reason of `energy.reasons`, without its limit.
 
-`shares_alone` and `waits_turn_soon` are forms of `shares` and `waits_turn`.
+`waits_turn_of_one` is a form of `waits_turn`.
 """
 
 STANDINGS = {
@@ -138,10 +138,11 @@ def reason_text(
     """
     key, values = reason
     limit = NO_LIMIT[language] if limit_ma is None else amperes(limit_ma, language)
-    template = REASONS[language].get(_form(key, values), key)
+    form = "waits_turn_of_one" if key == "waits_turn" and values.get("cars") == 1 else key
+    template = REASONS[language].get(form, key)
     spelled = {name: _spelled(name, value, language) for name, value in values.items()}
-    where = values.get("where", "site")
-    behind = "" if where == "site" else f" ({where})"
+    group = values.get("where")
+    behind = f" ({group})" if group else ""
     return f"{limit}: {template.format_map(_Values(spelled))}{behind}"
 
 
@@ -174,15 +175,6 @@ class _Values(dict[str, str]):
 
     def __missing__(self, _: str) -> str:
         return "?"
-
-
-def _form(key: str, values: Mapping[str, int | str]) -> str:
-    """Return the key of the sentence for these values."""
-    if key == "shares" and values.get("cars") == 1:
-        return "shares_alone"
-    if key == "waits_turn" and values.get("minutes") == 0:
-        return "waits_turn_soon"
-    return key
 
 
 def _spelled(name: str, value: int | str, language: str) -> str:

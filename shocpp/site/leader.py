@@ -4,7 +4,6 @@ The leader has the lock of the doorbells' folder. The kernel releases it when th
 after kill -9, and wakes one of the threads that wait for it. A waiting thread costs nothing.
 """
 
-import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -50,12 +49,16 @@ class Leadership:
 
         Somebody may have removed the folder: then another process can lock the new one.
         """
-        assert self._descriptor is not None and self.doorbell is not None
-        with contextlib.suppress(OSError):
-            return os.path.samestat(
-                os.fstat(self._descriptor), os.stat(self._folder)
-            ) and os.path.samestat(os.fstat(self.doorbell.fileno()), os.stat(self.doorbell.path))
-        return False
+        if self._descriptor is None or self.doorbell is None:
+            return False
+        pairs = (
+            (self._descriptor, self._folder),
+            (self.doorbell.fileno(), self.doorbell.path),
+        )
+        try:
+            return all(os.path.samestat(os.fstat(ours), os.stat(path)) for ours, path in pairs)
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Let another process lead."""

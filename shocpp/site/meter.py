@@ -1,0 +1,170 @@
+"""The meter of the site, polled over HTTP: a JSON document each few seconds.
+
+A thread of its own polls, because a device that hangs must not delay a decision. Its readings wait
+until the leader takes them.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from shocpp.clock import now_ms
+from shocpp.configuration.json_paths import value_at
+from shocpp.configuration.site import SiteMeter
+from shocpp.energy.model import VOLT, PerPhase, SiteReading
+from shocpp.errors import ShocppError, UsageError
+from shocpp.site.posted import per_phase
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 3.0
+"""Seconds that a device may be silent in its answer."""
+
+MOST_BYTES = 1024 * 1024
+"""The largest document, in bytes."""
+
+MOST_WAITING = 100
+"""Readings that wait for the leader at most, the newest."""
+
+
+class NoReading(ShocppError):
+    """A meter that cannot be read; its sentence has the address and the reason."""
+
+
+class MeterPolling:
+    """The polls of one meter, in a thread of their own from `start` to `stop`.
+
+    `meter` is the part of site.json that it follows, and `trouble` the reason why the last poll
+    failed, or None.
+    """
+
+    def __init__(self, meter: SiteMeter, wake: Callable[[], object]) -> None:
+        """Create it without a thread; `wake` is called after each reading."""
+        self.meter = meter
+        self.trouble: str | None = None
+        self._wake = wake
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._readings: list[SiteReading] = []
+
+    def start(self) -> None:
+        """Poll from now on."""
+        threading.Thread(target=self._run, name="meter", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the polls; one that is under way is not awaited."""
+        self._ended.set()
+
+    def take(self) -> list[SiteReading]:
+        """Return the readings since the last call, the oldest first."""
+        with self._lock:
+            readings, self._readings = self._readings, []
+        return readings
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._ended.wait(max(due - time.monotonic(), 0)):
+            # By a fixed beat, but never one poll right after the other for lost time.
+            due = max(due + self.meter.every_s, time.monotonic())
+            try:
+                currents_ma = read_meter(self.meter)
+            except ShocppError as error:
+                self._note(str(error))
+                continue
+            if self._ended.is_set():
+                return
+            self._note(None)
+            with self._lock:
+                self._readings = [*self._readings, SiteReading(now_ms(), currents_ma)]
+                del self._readings[:-MOST_WAITING]
+            self._wake()
+
+    def _note(self, trouble: str | None) -> None:
+        """Log a reason once, and its end."""
+        if trouble == self.trouble:
+            return
+        self.trouble = trouble
+        if trouble is None:
+            log.info("the meter %s answers", self.meter.url)
+        else:
+            log.warning("%s", trouble)
+
+
+def read_meter(meter: SiteMeter) -> PerPhase:
+    """Return the current of each phase by the document of a meter, in mA.
+
+    Raises NoReading if it cannot be reached or has no such values.
+    """
+    document = _document(meter.url)
+    try:
+        return currents_of(meter, document)
+    except UsageError as error:
+        raise NoReading(f"the meter {meter.url} cannot be read: {error}; see: paths") from None
+
+
+def currents_of(meter: SiteMeter, document: object) -> PerPhase:
+    """Return the current of each phase by a document, in mA.
+
+    Raises UsageError for a document without one of the values.
+    """
+    values = [value_at(document, path) for path in meter.paths]
+    if meter.sign_paths:
+        signs = [value_at(document, path) for path in meter.sign_paths]
+        values = [
+            -abs(value) if sign < 0 else abs(value)
+            for value, sign in zip(values, signs, strict=True)
+        ]
+    currents_a = [value * meter.factor / (VOLT if meter.unit == "W" else 1) for value in values]
+    if len(currents_a) == 1:
+        currents_a = [currents_a[0] * share for share in meter.split or (1.0, 1.0, 1.0)]
+    return per_phase(currents_a, "the reading")
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+
+
+def _document(url: str) -> object:
+    """Return the JSON document of an address."""
+    # Imported here: only a leader with a polled meter needs it.
+    import http.client
+
+    try:
+        answer = _get(url)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise NoReading(f"the meter {url} cannot be reached: {reason}") from None
+    if answer.status != 200:
+        raise NoReading(f"the meter {url} answers with the status {answer.status}")
+    if len(answer.body) > MOST_BYTES:
+        raise NoReading(f"the meter {url} answers with more than {MOST_BYTES // 1024} KiB")
+    try:
+        document: object = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        raise NoReading(f"the meter {url} answers with no JSON") from None
+    return document
+
+
+def _get(url: str) -> _Answer:
+    """Return the answer to a GET; without a proxy, and following no redirection."""
+    import urllib.error
+    import urllib.request
+
+    class NoRedirection(urllib.request.HTTPRedirectHandler):
+        """A device at another address than the configured one is not asked."""
+
+        def redirect_request(self, *_: object) -> None:
+            return None
+
+    # A proxy of the environment is for the way out, and a meter is in the house.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirection)
+    try:
+        with opener.open(url, timeout=TIMEOUT_S) as response:
+            return _Answer(response.status, response.read(MOST_BYTES + 1))
+    except urllib.error.HTTPError as error:
+        with error:
+            return _Answer(error.code, b"")
