@@ -32,8 +32,8 @@ from shocpp.energy.model import (
     State,
 )
 from shocpp.energy.pacing import changed
-from shocpp.energy.reasons import reason_of
-from shocpp.energy.sharing import Causes, limits_of
+from shocpp.energy.reasons import Reasons
+from shocpp.energy.sharing import sharing_of
 from shocpp.energy.situation import FALLBACK, Situation, reckoned
 from shocpp.energy.standing import UNRELIABLE, draw, on_site, phases_of, remembered, standing
 
@@ -67,7 +67,8 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
     margin_ma = rules.margin_ma if rules.has_meter and verdict not in FALLBACK else 0
     situation = Situation(facts, rules, states, standings, verdict, house, margin_ma, now_ms)
     changed_readings = state.changed + new_values
-    limits, causes, is_raised = limits_of(situation, meter, changed_readings)
+    sharing = sharing_of(situation, meter, changed_readings)
+    limits = sharing.limits
     passed_ms = min(max(now_ms - state.decided_ms, 0), LONGEST_STEP_MS)
     for connector in facts.connectors:
         if connector.key in limits:
@@ -77,14 +78,15 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
             states[connector.key] = changed(connector, memory, limits[connector.key], now_ms)
     unreliable = {key for key, name in standings.items() if name in UNRELIABLE}
     bases = base_limits(facts, rules, unreliable)
+    reasons = Reasons(situation, sharing)
     set_points = tuple(
-        _set_point(situation, connector, limits.get(connector.key), bases[connector.key], causes)
+        _set_point(situation, connector, limits.get(connector.key), bases[connector.key], reasons)
         if connector.key in bases
         else _chosen_alone(connector, standings[connector.key])
         for connector in facts.connectors
         if connector.key in bases or connector.chosen_ma is not None
     )
-    next_state = State(states, meter, now_ms, 0 if is_raised else changed_readings)
+    next_state = State(states, meter, now_ms, 0 if sharing.is_raised else changed_readings)
     known = None if verdict == METER_NONE or situation.is_fallback else house.now_ma
     return Decision(next_state, set_points, verdict, known)
 
@@ -142,10 +144,10 @@ def _set_point(
     connector: Connector,
     limit_ma: int | None,
     base_ma: int,
-    causes: Mapping[Key, Causes],
+    reasons: Reasons,
 ) -> SetPoint:
     states, name = situation.states, situation.standings[connector.key]
-    if limit_ma is None or connector.key not in causes:
+    if limit_ma is None or not situation.shares_current(connector):
         most_ma = situation.reserved(connector)
     else:
         drawn = draw(connector, situation.now_ms).lower_ma
@@ -153,7 +155,7 @@ def _set_point(
     loads = [0, 0, 0]
     for phase in phases_of(connector, states[connector.key]):
         loads[phase] += most_ma
-    reason = reason_of(situation, connector, limit_ma, base_ma, causes)
+    reason = reasons.of(connector, limit_ma, base_ma)
     return SetPoint(connector.key, limit_ma, base_ma, name, reason, (loads[0], loads[1], loads[2]))
 
 

@@ -41,19 +41,16 @@ def changed(
 ) -> ConnectorState:
     """Return the memory of a connector whose set point is this one now."""
     state = state._replace(chosen_ma=connector.chosen_ma)
-    if limit_ma == state.limit_ma and state.changed_ms:
-        return state
-    # A session without room begins to wait; it was not lowered.
-    is_lowered = limit_ma < state.limit_ma
-    state = state._replace(
-        limit_ma=limit_ma,
-        changed_ms=now_ms if limit_ma or is_lowered else state.changed_ms,
-        lowered_ms=now_ms if is_lowered else state.lowered_ms,
-        was_paused=connector.chosen_ma == 0,
-    )
-    if limit_ma == 0:
-        waiting_since_ms = state.waiting_since_ms if state.waiting_since_ms is not None else now_ms
-        return state._replace(active_since_ms=None, waiting_since_ms=waiting_since_ms)
-    if state.active_since_ms is None:
+    if limit_ma != state.limit_ma:
+        is_lowered = limit_ma < state.limit_ma
+        state = state._replace(
+            limit_ma=limit_ma,
+            changed_ms=now_ms,
+            lowered_ms=now_ms if is_lowered else state.lowered_ms,
+            was_paused=connector.chosen_ma == 0,
+        )
+    if limit_ma == 0 and (state.active_since_ms is not None or state.waiting_since_ms is None):
+        return state._replace(active_since_ms=None, waiting_since_ms=now_ms)
+    if limit_ma and state.active_since_ms is None:
         return state._replace(active_since_ms=now_ms, waiting_since_ms=None, idle_since_ms=None)
     return state

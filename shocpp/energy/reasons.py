@@ -1,9 +1,9 @@
 """The reason of each set point, for people: a key and the values in its sentence (pure)."""
 
-from collections.abc import Mapping
+from collections import Counter
 from math import ceil
 
-from shocpp.energy.allocation import NO_ROOM, OWN, SITE, UNBALANCE, Share
+from shocpp.energy.allocation import NO_ROOM, OWN, SITE, STEP_MA, UNBALANCE, Share
 from shocpp.energy.failsafe import most_of
 from shocpp.energy.model import (
     AWAY,
@@ -16,12 +16,12 @@ from shocpp.energy.model import (
     SILENT,
     UNVERIFIABLE,
     Connector,
-    Key,
     Reason,
 )
 from shocpp.energy.ranking import TURN_MS, turn_ends_ms
-from shocpp.energy.sharing import Causes
+from shocpp.energy.sharing import Sharing
 from shocpp.energy.situation import Situation
+from shocpp.energy.standing import phases_of
 
 OF_STANDING = {
     REFUSES: "refuses",
@@ -60,84 +60,85 @@ KEYS = (
 """All keys, each with the values of its sentence; `where` is a group, or empty for the site."""
 
 
-def reason_of(
-    situation: Situation,
-    connector: Connector,
-    limit_ma: int | None,
-    base_ma: int,
-    causes: Mapping[Key, Causes],
-) -> Reason:
-    """Return the reason of the set point of a connector; `base_ma` is its base."""
-    session, name = connector.session, situation.standings[connector.key]
-    if name in OF_STANDING:
-        return Reason(OF_STANDING[name], {"max_a": _whole(connector.max_ma)})
-    if name == AWAY:
-        return Reason("away", {"limit_a": _whole(situation.reserved(connector))})
-    if session is None:
-        return Reason("base", {"limit_a": _whole(base_ma)})
-    if session.is_late or limit_ma is None:
-        return Reason("late_start")
-    if connector.chosen_ma == 0:
-        return Reason("chosen", {"limit_a": 0})
-    if situation.is_fallback:
-        return Reason(OF_FALLBACK[situation.verdict], {"limit_a": _whole(limit_ma)})
-    kept, possible, wait_ms = causes[connector.key]
-    if possible.limit_ma > limit_ma:
-        to_a = _whole(possible.limit_ma)
-        if wait_ms is None:
-            return Reason("awaits_others", {"to_a": to_a})
-        return Reason("rises_in", {"to_a": to_a, "seconds": ceil(wait_ms / 1_000)})
-    return _of_share(
-        situation, connector, limit_ma, kept if kept.limit_ma == limit_ma else possible
-    )
+class Reasons:
+    """The reasons of the set points of one decision."""
 
+    def __init__(self, situation: Situation, sharing: Sharing) -> None:
+        self._situation, self._sharing = situation, sharing
+        # The cars that charge, by limit and phase.
+        self._cars: Counter[tuple[str, int]] = Counter()
+        self._turn_ends_ms: int | None = None
+        for connector in situation.facts.connectors:
+            memory = situation.states[connector.key]
+            if not memory.limit_ma or not situation.shares_current(connector):
+                continue
+            ends_ms = turn_ends_ms(memory)
+            if ends_ms is not None:
+                self._turn_ends_ms = min(self._turn_ends_ms or ends_ms, ends_ms)
+            for where in ("", *connector.groups):
+                self._cars.update((where, phase) for phase in phases_of(connector, memory))
 
-def _of_share(situation: Situation, connector: Connector, limit_ma: int, share: Share) -> Reason:
-    """Return the reason of a limit that is as high as it may be."""
-    limit_a = _whole(limit_ma)
-    if share.bound == UNBALANCE:
-        unbalance_a = _whole(situation.rules.unbalance_ma)
-        return Reason("unbalance", {"limit_a": limit_a, "unbalance_a": unbalance_a})
-    if share.bound == NO_ROOM:
-        return _without_room(situation, connector)
-    if share.bound == OWN:
-        memory, most_ma = situation.states[connector.key], most_of(connector)
-        if memory.need_ma is not None and limit_ma < most_ma // 1_000 * 1_000:
-            return Reason("gives_back", {"limit_a": limit_a})
-        key = "own_maximum" if most_ma == connector.max_ma else "chosen"
-        return Reason(key, {"limit_a": limit_a})
-    where = "" if share.bound == SITE else share.bound
-    cars = [
-        one
-        for one in situation.facts.connectors
-        if situation.shares_current(one)
-        and (where in one.groups or not where)
-        and situation.states[one.key].limit_ma
-        and {*one.phases} & {*connector.phases}
-    ]
-    if len(cars) > 1:
-        total_ma = sum(situation.states[one.key].limit_ma for one in cars)
-        total_a = _whole(total_ma)
-        return Reason("shares", {"cars": len(cars), "total_a": total_a, "where": where})
-    if not where and situation.rules.has_meter:
-        return Reason("house_leaves", {"limit_a": limit_a})
-    return Reason("limit_of", {"where": where, "limit_a": limit_a})
+    def of(self, connector: Connector, limit_ma: int | None, base_ma: int) -> Reason:
+        """Return the reason of the set point of a connector."""
+        session, name = connector.session, self._situation.standings[connector.key]
+        if name in OF_STANDING:
+            return Reason(OF_STANDING[name], {"max_a": _whole(connector.max_ma)})
+        if name == AWAY:
+            return Reason("away", {"limit_a": _whole(self._situation.reserved(connector))})
+        if session is None:
+            return Reason("base", {"limit_a": _whole(base_ma)})
+        if session.is_late or limit_ma is None:
+            return Reason("late_start")
+        if connector.chosen_ma == 0:
+            return Reason("chosen", {"limit_a": 0})
+        if self._situation.is_fallback:
+            return Reason(OF_FALLBACK[self._situation.verdict], {"limit_a": _whole(limit_ma)})
+        kept, possible, wait_ms = self._sharing.causes[connector.key]
+        if possible.limit_ma > limit_ma:
+            to_a = _whole(possible.limit_ma)
+            if wait_ms is None:
+                return Reason("awaits_others", {"to_a": to_a})
+            return Reason("rises_in", {"to_a": to_a, "seconds": ceil(wait_ms / 1_000)})
+        share = kept if kept.limit_ma == limit_ma else possible
+        return self._of_share(connector, limit_ma, share)
 
+    def _of_share(self, connector: Connector, limit_ma: int, share: Share) -> Reason:
+        """Return the reason of a limit that is as high as it may be."""
+        limit_a, rules = _whole(limit_ma), self._situation.rules
+        if share.bound == UNBALANCE:
+            unbalance_a = _whole(rules.unbalance_ma)
+            return Reason("unbalance", {"limit_a": limit_a, "unbalance_a": unbalance_a})
+        if share.bound == NO_ROOM:
+            return self._without_room(connector)
+        if share.bound == OWN:
+            memory, most_ma = self._situation.states[connector.key], most_of(connector)
+            if memory.need_ma is not None and limit_ma < most_ma // STEP_MA * STEP_MA:
+                return Reason("gives_back", {"limit_a": limit_a})
+            key = "own_maximum" if most_ma == connector.max_ma else "chosen"
+            return Reason(key, {"limit_a": limit_a})
+        where = "" if share.bound == SITE else share.bound
+        whole, phases = (
+            self._sharing.whole,
+            phases_of(connector, self._situation.states[connector.key]),
+        )
+        of_phases = whole.groups_ma[where] if where else whole.site_ma
+        assert of_phases is not None, "only a limit that is there binds a share"
+        cars, total_ma = max((self._cars[where, phase], -of_phases[phase]) for phase in phases)
+        if cars > 1:
+            return Reason("shares", {"cars": cars, "total_a": _whole(-total_ma), "where": where})
+        if not where and rules.has_meter:
+            return Reason("house_leaves", {"limit_a": limit_a})
+        return Reason("limit_of", {"where": where, "limit_a": limit_a})
 
-def _without_room(situation: Situation, connector: Connector) -> Reason:
-    """Return the reason of a session that gets nothing."""
-    active = [
-        state
-        for one in situation.facts.connectors
-        if situation.shares_current(one) and (state := situation.states[one.key]).limit_ma
-    ]
-    ends = [end for state in active if (end := turn_ends_ms(state)) is not None]
-    if not ends:
-        return Reason("no_room")
-    waits_since_ms = situation.states[connector.key].waiting_since_ms or situation.now_ms
-    turn_ms = max(min(ends), waits_since_ms + TURN_MS) - situation.now_ms
-    minutes = max(ceil(turn_ms / 60_000), 1)
-    return Reason("waits_turn", {"cars": len(active), "minutes": minutes})
+    def _without_room(self, connector: Connector) -> Reason:
+        """Return the reason of a session that gets nothing."""
+        if self._turn_ends_ms is None:
+            return Reason("no_room")
+        now_ms = self._situation.now_ms
+        waits_since_ms = self._situation.states[connector.key].waiting_since_ms or now_ms
+        turn_ms = max(self._turn_ends_ms, waits_since_ms + TURN_MS) - now_ms
+        cars = max(self._cars["", phase] for phase in connector.phases)
+        return Reason("waits_turn", {"cars": cars, "minutes": max(ceil(turn_ms / 60_000), 1)})
 
 
 def _whole(current_ma: int) -> int:

@@ -1,6 +1,6 @@
 """The limits of the sessions: lowered at once, raised into what is free for sure (pure)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shocpp.energy.allocation import OWN, STEP_MA, Demand, Share, allocate
@@ -10,7 +10,6 @@ from shocpp.energy.pacing import wait_ms
 from shocpp.energy.ranking import ranked
 from shocpp.energy.situation import Situation, budget_of, reckoned, rest_of
 from shocpp.energy.standing import phases_of
-
 
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""
@@ -28,10 +27,22 @@ class Causes(NamedTuple):
     wait_ms: int | None
 
 
-def limits_of(
-    situation: Situation, meter: MeterState, changed_readings: int
-) -> tuple[dict[Key, int], dict[Key, Causes], bool]:
-    """Return the limit of each session, its causes, and True if one is raised."""
+class Sharing(NamedTuple):
+    """The limits of all sessions, and their causes.
+
+    causes     of those that follow their set points
+    whole      all that these may have together, of each limit
+    is_raised  True if one is raised now
+    """
+
+    limits: Mapping[Key, int]
+    causes: Mapping[Key, Causes]
+    whole: Rest
+    is_raised: bool
+
+
+def sharing_of(situation: Situation, meter: MeterState, changed_readings: int) -> Sharing:
+    """Return the limits of all sessions; `changed_readings` came since the last raise."""
     rules, states, now_ms = situation.rules, situation.states, situation.now_ms
     connectors = limited(situation.facts.connectors, rules)
     order = ranked((one for one in connectors if situation.shares_current(one)), states, now_ms)
@@ -72,7 +83,7 @@ def limits_of(
     for one in connectors:
         if _is_live(one) and one.key not in limits:
             limits[one.key] = _of_unreliable(situation, one, rest)
-    return limits, causes, is_raised
+    return Sharing(limits, causes, rest_of(situation, least_house), is_raised)
 
 
 def _is_live(connector: Connector) -> bool:

@@ -119,8 +119,11 @@ def remembered(connector: Connector, state: ConnectorState, now_ms: int) -> Conn
     if session is None or session.is_late:
         return ConnectorState(ignores=state.ignores, is_unproven=state.is_unproven)
     if state.transaction_id != session.transaction_id:
+        base_ma = connector.installed.base_ma or 0
         state = ConnectorState(
             transaction_id=session.transaction_id,
+            # A new car draws this already: to stop it for a moment would be a write for nothing.
+            limit_ma=base_ma if base_ma >= connector.min_ma else 0,
             chosen_ma=connector.chosen_ma,
             waiting_since_ms=session.received_ms,
             ignores=state.ignores,
