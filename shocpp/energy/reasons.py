@@ -39,6 +39,9 @@ OF_FALLBACK = {
 }
 """The reasons that say that the meter's readings do not count: `limit_a`."""
 
+ROUNDED_MS = 30_000
+"""The step of the time until a raise: who looks does not count seconds."""
+
 KEYS = (
     *OF_STANDING.values(),
     *OF_FALLBACK.values(),
@@ -96,10 +99,13 @@ class Reasons:
         kept, possible, wait_ms = self._sharing.causes[connector.key]
         if possible.limit_ma > limit_ma:
             to_a = _whole(possible.limit_ma)
-            if wait_ms is None:
+            if wait_ms is not None:
+                seconds = max(ceil(wait_ms / ROUNDED_MS) * ROUNDED_MS // 1_000, 1)
+                return Reason("rises_in", {"to_a": to_a, "seconds": seconds})
+            if not limit_ma:
                 return Reason("awaits_others", {"to_a": to_a})
-            return Reason("rises_in", {"to_a": to_a, "seconds": ceil(wait_ms / 1_000)})
-        share = kept if kept.limit_ma == limit_ma else possible
+        # Both differ while it is not certain what the house draws.
+        share = possible if possible.limit_ma == limit_ma or not limit_ma else kept
         return self._of_share(connector, limit_ma, share)
 
     def _of_share(self, connector: Connector, limit_ma: int, share: Share) -> Reason:
