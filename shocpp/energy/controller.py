@@ -98,9 +98,8 @@ def _metered(
     state: State, states: Mapping[Key, ConnectorState], facts: Facts, rules: SiteRules, now_ms: int
 ) -> tuple[MeterState, int]:
     """Return the state of the meter after the new readings, and the number of new values."""
-    meter, new_values = site_meter.updated(
-        state.meter, facts.readings, rules, _cars(facts, now_ms), now_ms
-    )
+    cars = _cars(facts, now_ms)
+    meter, new_values = site_meter.updated(state.meter, facts.readings, rules, cars, now_ms)
     for connector in facts.connectors:
         former, memory = state.connectors.get(connector.key), states[connector.key]
         if former is None or former.drawn_ma is None or memory.drawn_ma is None:
@@ -108,7 +107,7 @@ def _metered(
         if former.transaction_id == memory.transaction_id and memory.drawn_ms > former.drawn_ms:
             change_ma = memory.drawn_ma - former.drawn_ma
             meter = site_meter.with_step(meter, change_ma, former.drawn_ms, now_ms)
-    return site_meter.with_echo(meter, now_ms), new_values
+    return site_meter.with_echo(meter, cars, now_ms), new_values
 
 
 def _cars(facts: Facts, now_ms: int) -> Cars:

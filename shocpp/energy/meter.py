@@ -27,6 +27,7 @@ from shocpp.energy.model import (
     SiteReading,
     SiteRules,
     Step,
+    Sums,
 )
 
 RECOVERY = 3
@@ -41,6 +42,9 @@ WINDOW_MS = 60_000
 LEAST_STEP_MA = 5_000
 """The least change of a car, in mA over all phases, whose echo in the readings counts."""
 
+KNOWN_MA = 2_000
+"""The difference of the bounds of all cars, over all phases, below which both are the same."""
+
 ECHO_MS = (10_000, 90_000)
 """Bounds of the time after a step in which the meter must notice it."""
 
@@ -48,7 +52,7 @@ HISTORY_EVERY_MS, HISTORY_MS = 10_000, 600_000
 """The distance of older readings, and how long they are kept: some chargers report seldom."""
 
 EVIDENCE = 3
-"""Steps of cars that are remembered; two of them with one result are a proof."""
+"""Steps of cars that are remembered; two with one result are a proof if none speaks against it."""
 
 FOLLOWS, REVERSED, ABSENT = "follows", "reversed", "absent"
 
@@ -58,6 +62,11 @@ class Cars(NamedTuple):
 
     lower_ma: PerPhase
     upper_ma: PerPhase
+
+    @property
+    def are_known(self) -> bool:
+        """Return True if it is known what they draw, but for rounding."""
+        return sum(self.upper_ma) - sum(self.lower_ma) < KNOWN_MA
 
 
 class House(NamedTuple):
@@ -92,7 +101,7 @@ def updated(
             is_trusted=(meter.is_trusted and not gap) or fresh == RECOVERY,
             is_frozen=meter.is_frozen and not differs,
             loads=(*meter.loads, (reading.received_ms, load)),
-            history=_appended(meter.history, reading),
+            history=_appended(meter.history, reading, cars),
         )
     newest = meter.newest
     if newest is None or now_ms - newest.received_ms > rules.stale_ms:
@@ -106,23 +115,27 @@ def with_step(meter: MeterState, change_ma: int, before_ms: int, now_ms: int) ->
 
     `change_ma` is over all phases. `before_ms` is a time before the step.
     """
-    before = [reading for reading in meter.history if reading[0] <= before_ms]
+    before = [sums for sums in meter.history if sums.moment_ms <= before_ms]
     if meter.step is not None or abs(change_ma) < LEAST_STEP_MA or not before:
         return meter
-    return meter._replace(step=Step(now_ms, change_ma, before[-1][1]))
+    return meter._replace(step=Step(now_ms, before[-1]))
 
 
-def with_echo(meter: MeterState, now_ms: int) -> MeterState:
+def with_echo(meter: MeterState, cars: Cars, now_ms: int) -> MeterState:
     """Return the state with the echo of the awaited step, once it is there or overdue."""
-    step = meter.step
-    if step is None or meter.newest is None:
+    step, newest = meter.step, meter.newest
+    if step is None or newest is None or not cars.are_known:
         return meter
-    echo = (sum(meter.newest.currents_ma) - step.before_ma) / step.change_ma
+    # Other cars may have changed meanwhile: only the sum of all shows what the meter notices.
+    change_ma = sum(cars.lower_ma) - step.before.cars_ma
+    if abs(change_ma) < LEAST_STEP_MA:
+        return meter._replace(step=None)
+    echo = (sum(newest.currents_ma) - step.before.meter_ma) / change_ma
     age_ms = now_ms - step.noticed_ms
     if age_ms < ECHO_MS[0] or (age_ms < ECHO_MS[1] and -0.5 < echo < 0.5):
         return meter
-    shown = FOLLOWS if echo >= 0.5 else REVERSED if echo <= -0.5 else ABSENT
-    return meter._replace(step=None, evidence=(*meter.evidence, shown)[-EVIDENCE:])
+    echo_name = FOLLOWS if echo >= 0.5 else REVERSED if echo <= -0.5 else ABSENT
+    return meter._replace(step=None, evidence=(*meter.evidence, echo_name)[-EVIDENCE:])
 
 
 def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms: int | None) -> str:
@@ -139,8 +152,8 @@ def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms:
         return METER_FROZEN
     if not meter.is_trusted:
         return METER_NEW
-    for shown, result in ((REVERSED, METER_REVERSED), (ABSENT, METER_ABSENT)):
-        if meter.evidence.count(shown) >= 2:
+    for echo_name, result in ((REVERSED, METER_REVERSED), (ABSENT, METER_ABSENT)):
+        if meter.evidence.count(echo_name) >= 2 and FOLLOWS not in meter.evidence:
             return result
     return METER_GOOD
 
@@ -161,14 +174,13 @@ def house(meter: MeterState, cars: Cars, *, sees_cars: bool) -> House:
     return House(now, _less(reading, cars.upper_ma), highest)
 
 
-def _appended(
-    history: tuple[tuple[int, int], ...], reading: SiteReading
-) -> tuple[tuple[int, int], ...]:
-    received_ms = reading.received_ms
-    if history and received_ms - history[-1][0] < HISTORY_EVERY_MS:
+def _appended(history: tuple[Sums, ...], reading: SiteReading, cars: Cars) -> tuple[Sums, ...]:
+    moment_ms = reading.received_ms
+    is_soon = bool(history) and moment_ms - history[-1].moment_ms < HISTORY_EVERY_MS
+    if is_soon or not cars.are_known:
         return history
-    recent = [older for older in history if older[0] > received_ms - HISTORY_MS]
-    return (*recent, (received_ms, sum(reading.currents_ma)))
+    recent = [sums for sums in history if sums.moment_ms > moment_ms - HISTORY_MS]
+    return (*recent, Sums(moment_ms, sum(reading.currents_ma), sum(cars.lower_ma)))
 
 
 def _less(first: PerPhase, second: PerPhase) -> PerPhase:

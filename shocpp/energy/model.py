@@ -173,6 +173,7 @@ class ConnectorState(NamedTuple):
     need_ma           the current that is enough for its car, None for its maximum
     seen, used        the site's phases on which its car was seen to draw, and those it uses
     kept_since_ms     since when it keeps its limit again after it has ignored one
+    unproven_since_ms  since when no current shows that it keeps the limit in force
     ignores           it has ignored a limit that it had accepted
     is_unproven       it has never shown that it keeps limits, because it reports no current
     """
@@ -195,16 +196,24 @@ class ConnectorState(NamedTuple):
     seen: tuple[int, ...] = ()
     used: tuple[int, ...] = ()
     kept_since_ms: int | None = None
+    unproven_since_ms: int | None = None
     ignores: bool = False
     is_unproven: bool = False
 
 
+class Sums(NamedTuple):
+    """The meter and all cars at one moment, in mA over all phases."""
+
+    moment_ms: int
+    meter_ma: int
+    cars_ma: int
+
+
 class Step(NamedTuple):
-    """A sudden change of the current of a car, and the meter before it; in mA over all phases."""
+    """A sudden change of the current of a car: when it was noticed, and the sums before it."""
 
     noticed_ms: int
-    change_ma: int
-    before_ma: int
+    before: Sums
 
 
 class MeterState(NamedTuple):
@@ -216,7 +225,7 @@ class MeterState(NamedTuple):
     is_trusted   False from a silence on until enough readings have come
     is_frozen    it was found to be frozen, and has reported nothing else since
     loads        the load of the house after each reading of the last minute, with its time
-    history      older readings in mA over all phases, with their times
+    history      older sums, of moments at which it was known what cars draw
     step         the step of a car whose echo in the readings is awaited, None for none
     evidence     the echoes of the last steps: "follows", "reversed" or "absent"
     """
@@ -227,7 +236,7 @@ class MeterState(NamedTuple):
     is_trusted: bool = False
     is_frozen: bool = False
     loads: tuple[tuple[int, PerPhase], ...] = ()
-    history: tuple[tuple[int, int], ...] = ()
+    history: tuple[Sums, ...] = ()
     step: Step | None = None
     evidence: tuple[str, ...] = ()
 

@@ -30,8 +30,11 @@ PROOF_MS = 20_000
 TOLERANCE_MA = 1_500
 """A current this far above the limit is none of rounding; cars spread 0.7 A between phases."""
 
-UNPROVEN_MS = 60_000
-"""The time after which a charger that reports no current counts as not verifiable."""
+UNPROVEN_MS = 50_000
+"""The time after which a charger that has reported no current counts as not verifiable."""
+
+LATE_PROOF_MS = 150_000
+"""The same for one that has reported a current in this session: it may report each minute."""
 
 KEPT_MS = 300_000
 """The time after which a charger that ignored a limit is trusted again."""
@@ -131,7 +134,7 @@ def remembered(connector: Connector, state: ConnectorState, now_ms: int) -> Conn
         )
     observed = connector.observed
     if observed is None or observed.measured_ms < session.received_ms:
-        return state
+        return _unproven(connector, state, now_ms)
     state = _with_draw(connector, state, observed, now_ms)
     return _with_proof(connector, state, observed, now_ms)
 
@@ -153,17 +156,11 @@ def standing(connector: Connector, state: ConnectorState, now_ms: int) -> str:
         return UNVERIFIABLE if state.is_unproven else FOLLOWS
     if session.is_late:
         return FOLLOWS
-    limit_ma, observed = in_force(connector, now_ms), connector.observed
-    if limit_ma is None:
-        return VERIFYING
-    if (
-        observed is not None
-        and observed.measured_ms >= session.received_ms
-        and (is_settled(connector, observed) or _excess(connector, observed, limit_ma) <= 0)
-    ):
-        return FOLLOWS
-    waited_ms = now_ms - max(connector.installed.accepted_ms, session.received_ms)
-    return UNVERIFIABLE if waited_ms > UNPROVEN_MS or state.is_unproven else VERIFYING
+    since_ms = state.unproven_since_ms
+    if since_ms is None:
+        return FOLLOWS if in_force(connector, now_ms) is not None else VERIFYING
+    longest_ms = UNPROVEN_MS if state.drawn_ma is None else LATE_PROOF_MS
+    return UNVERIFIABLE if now_ms - since_ms >= longest_ms or state.is_unproven else VERIFYING
 
 
 def is_idle(connector: Connector, state: ConnectorState, now_ms: int) -> bool:
@@ -199,6 +196,13 @@ def _excess(connector: Connector, observed: Observed, limit_ma: int) -> int:
     """Return the current above the limit and the tolerance, 0 or less if the limit is kept."""
     lower, _ = _bounds(observed, limit_ma, len(connector.phases))
     return max(lower) - limit_ma - TOLERANCE_MA
+
+
+def _unproven(connector: Connector, state: ConnectorState, now_ms: int) -> ConnectorState:
+    """Return the memory of a charger that has shown nothing of the limit in force."""
+    if state.unproven_since_ms is not None or in_force(connector, now_ms) is None:
+        return state
+    return state._replace(unproven_since_ms=now_ms)
 
 
 def _with_draw(
@@ -262,8 +266,11 @@ def _with_proof(
     limit_ma = in_force(connector, now_ms)
     if limit_ma is None:
         return state
-    state = state._replace(is_unproven=False)
     excess = _excess(connector, observed, limit_ma)
+    if excess <= 0 or is_settled(connector, observed):
+        state = state._replace(unproven_since_ms=None, is_unproven=False)
+    else:
+        state = _unproven(connector, state, now_ms)
     if excess > 0:
         ignores = state.ignores or is_settled(connector, observed, PROOF_MS)
         return state._replace(ignores=ignores, kept_since_ms=None)

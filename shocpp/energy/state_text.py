@@ -1,6 +1,7 @@
 """The state of the controller as JSON text: the next leading worker goes on from there (pure)."""
 
 import json
+from itertools import starmap
 from typing import Any
 
 from shocpp.energy.model import (
@@ -10,6 +11,7 @@ from shocpp.energy.model import (
     SiteReading,
     State,
     Step,
+    Sums,
 )
 
 VERSION = 1
@@ -46,8 +48,8 @@ def _meter(values: list[Any]) -> MeterState:
     return meter._replace(
         newest=None if newest is None else SiteReading(newest[0], _per_phase(newest[1])),
         loads=tuple((moment_ms, _per_phase(load)) for moment_ms, load in meter.loads),
-        history=tuple((moment_ms, sum_ma) for moment_ms, sum_ma in meter.history),
-        step=None if step is None else Step(*step),
+        history=tuple(starmap(Sums, meter.history)),
+        step=None if step is None else Step(step[0], Sums(*step[1])),
         evidence=tuple(meter.evidence),
     )
 
