@@ -31,6 +31,7 @@ from shocpp.checks.findings import (
 )
 from shocpp.checks.installation import check_caller, check_wsgi_ini
 from shocpp.checks.letterhead import account_names, check_names, check_operator
+from shocpp.checks.limits.site import check_site
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
 from shocpp.checks.people import check_account_chargers, check_people, check_url
@@ -47,6 +48,7 @@ from shocpp.checks.topics import (
     DISK,
     INSTALLATION,
     LETTERHEAD,
+    LIMITS,
     NETWORK,
     PEOPLE,
     PRICES,
@@ -276,6 +278,7 @@ _CHECKS: Iterable[tuple[str, _Check]] = (
     (DISK, check_disk),
     (CLOCK, check_clock),
     (CHARGERS, check_allowlist),
+    (LIMITS, check_site),
     (RIGHTS, check_secrets),
     (RIGHTS, check_writers),
     (RIGHTS, check_owners),

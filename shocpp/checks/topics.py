@@ -10,8 +10,9 @@ DATABASE, BOOKS, DISK, CLOCK, RIGHTS, NETWORK, ADDRESS, SETTINGS, INSTALLATION, 
 )
 """The topics of the machine."""
 
-CHARGERS, PEOPLE, ACCOUNTS, CALLS, LETTERHEAD, PRICES, REVIEW, BACKUPS = (
-    *("chargers", "people", "accounts", "calls", "letterhead", "prices", "review", "backups"),
+CHARGERS, LIMITS, PEOPLE, ACCOUNTS, CALLS, LETTERHEAD, PRICES, REVIEW, BACKUPS = (
+    *("chargers", "limits", "people", "accounts", "calls", "letterhead", "prices", "review"),
+    "backups",
 )
 """The topics of what people enter and decide."""
 

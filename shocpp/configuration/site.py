@@ -7,8 +7,8 @@
 
     limit_a        the limit of each phase, in A: that of the main fuse. Without it, groups only
     margin_a       kept free below it (default 1)
-    house_a        the load of the house that counts until the meter has measured it, or without a
-                   meter (default half of limit_a)
+    house_a        the load of the house that counts until the meter has measured it (default half
+                   of limit_a), and always without a meter (default 0)
     unbalance_a    the greatest difference between phases that charging may make (default 20)
     fallback_a     the current of a charger without the server or the meter (0, or from 6; default
                    6); it is 0 for chargers for which the limits leave no room

@@ -6,17 +6,27 @@ stores their text. A file that is gone means no common limits; that is a decisio
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from shocpp.configuration.charge_points import Allowlist
 from shocpp.configuration.files import Stamp, conf_text, stamp_of
 from shocpp.configuration.site import SiteConf, parse_site
 from shocpp.errors import ConfigError
+from shocpp.ocpp.identity import identity_key
 
 log = logging.getLogger(__name__)
 
 REPLACING_S = 0.1
 """The time, in seconds, in which an editor replaces a file that it has removed."""
+
+
+def known_members(allowlist: Allowlist, connected: Iterable[str]) -> frozenset[str]:
+    """Return the `identity_key` of all chargers that may be members of groups.
+
+    They have an entry in the list of chargers, or have connected once.
+    """
+    return frozenset(allowlist.entries) | frozenset(map(identity_key, connected))
 
 
 def load_site(path: Path, known: Collection[str] | None) -> SiteConf:
@@ -27,10 +37,12 @@ def load_site(path: Path, known: Collection[str] | None) -> SiteConf:
     return parse_site(conf_text(path), str(path), known)
 
 
-def site_or_stored(path: Path, stored_text: str | None) -> SiteConf | None:
+def site_or_stored(
+    path: Path, stored_text: str | None, known: Collection[str] | None = None
+) -> SiteConf | None:
     """Return the limits in force, as a server has them; None without the file, or without any."""
     try:
-        return load_site(path, None)
+        return load_site(path, known)
     except FileNotFoundError:
         return None
     except ConfigError:

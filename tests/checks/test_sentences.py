@@ -28,7 +28,7 @@ class Use(NamedTuple):
 
 def uses() -> Iterator[Use]:
     """Yield the sentences in the code of all checks."""
-    for file in sorted((ROOT / "shocpp" / "checks").glob("*.py")):
+    for file in sorted((ROOT / "shocpp" / "checks").rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef):

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from shocpp.language.findings.access import ACCESS
 from shocpp.language.findings.books import BOOKS
 from shocpp.language.findings.conf import CONF
+from shocpp.language.findings.limits import LIMITS
 from shocpp.language.findings.machine import MACHINE
 
-TABLES = (MACHINE, BOOKS, ACCESS, CONF)
+TABLES = (MACHINE, BOOKS, ACCESS, CONF, LIMITS)
 
 FINDINGS = {
     language: {key: text for table in TABLES for key, text in table[language].items()}

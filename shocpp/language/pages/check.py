@@ -39,6 +39,9 @@ CHECK = {
         "remedy_server": "Den genannten Prozess neu starten.",
         "topic_chargers": "Wallboxen und ihre Passwörter",
         "remedy_chargers": "Jede Wallbox mit ihrem Namen und eigenem Passwort eintragen.",
+        "topic_limits": "Limits für den Strom",
+        "remedy_limits": "Der Satz nennt, was in conf/site.json, in conf/charge_points.json oder "
+        "an der Wallbox zu ändern ist.",
         "topic_people": "Personen des Webservers",
         "remedy_people": "Jedem Benutzer eine Rolle geben.",
         "topic_accounts": "Konten und Karten",
@@ -91,6 +94,9 @@ CHECK = {
         "remedy_server": "Restart the process that the sentence names.",
         "topic_chargers": "Chargers and their passwords",
         "remedy_chargers": "List each charger by its name, with a password of its own.",
+        "topic_limits": "Limits of current",
+        "remedy_limits": "The sentence names what to change in conf/site.json, in "
+        "conf/charge_points.json or at the charger.",
         "topic_people": "Users of the web server",
         "remedy_people": "Give each user a role.",
         "topic_accounts": "Accounts and cards",

@@ -8,6 +8,7 @@ at a time, and not for a browser that only looks ahead.
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from shocpp.checks.topics import (
     CALLS,
     CHARGERS,
     LETTERHEAD,
+    LIMITS,
     PEOPLE,
     PRICES,
     REVIEW,
@@ -33,6 +35,7 @@ from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import all_canned_calls
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.people import load_people
+from shocpp.configuration.site_file import load_site
 from shocpp.errors import ConfigError
 from shocpp.interfaces.web.pages.form_pages import Connect, FormPages
 from shocpp.language.dates import day_and_time, local_datetime
@@ -146,6 +149,7 @@ class CheckPages(FormPages):
             ACCOUNTS: settings.tags_file,
             CALLS: settings.canned_file,
             LETTERHEAD: settings.operator_file,
+            LIMITS: settings.site_file,
             PRICES: settings.tariffs_file,
         }
 
@@ -157,9 +161,12 @@ class CheckPages(FormPages):
             (load_people, PEOPLE),
             (all_canned_calls, CALLS),
             (load_operator, LETTERHEAD),
+            (partial(load_site, known=None), LIMITS),
         ):
             try:
                 load(self._files[topic])
+            except FileNotFoundError:
+                continue
             except ConfigError:
                 broken.add(self._files[topic])
         return broken

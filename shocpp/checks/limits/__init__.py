@@ -1,0 +1,1 @@
+"""The part of `shocpp check` for limits of current."""

@@ -1,0 +1,109 @@
+"""The sentences of findings about limits of current, and the meter of the site (pure)."""
+
+LIMITS = {
+    "de": {
+        "site_broken": "{file} hat einen Fehler, und bis er behoben ist, gilt kein gemeinsames "
+        "Limit: {error}",
+        "site_broken_kept": "{file} hat einen Fehler, und bis er behoben ist, gelten die letzten "
+        "guten Limits: {error}",
+        "member_never_connected": "{file}: „{charge_point}“ in der Gruppe „{group}“ war noch nie "
+        "da, darum gilt das Limit der Gruppe für diese Wallbox nicht. Prüfe den Namen: shocpp "
+        "charge-points",
+        "limits_undecided": "Seit {minutes} min entscheidet niemand über die Limits, obwohl ein "
+        "Server läuft. Starte ihn neu.",
+        # Chargers
+        "limit_refused": "{charge_point} lehnt Limits ab. Gerechnet wird mit {max_a} A, und andere "
+        "Wallboxen bekommen weniger. {own_maximum}",
+        "limit_ignored": "{charge_point} nimmt Limits an und hält sie nicht ein. Gerechnet wird "
+        "mit {max_a} A, und andere Wallboxen bekommen weniger. {own_maximum}",
+        "limit_unanswered": "{charge_point} hat auf das letzte Limit nicht geantwortet. Gerechnet "
+        "wird mit {max_a} A, und andere Wallboxen bekommen weniger. {own_maximum}",
+        "limit_unverifiable": "{charge_point} meldet weder Strom noch Leistung, darum lässt sich "
+        "nicht prüfen, ob sie Limits einhält. Gerechnet wird mit {max_a} A. Lass sie "
+        "Current.Import senden (MeterValuesSampledData), oder bürge für sie: "
+        '"follows_limits": true in {file}',
+        "own_maximum": "Stelle den höchsten Strom in ihr selbst ein, und trage ihn als max_a in "
+        "{file} ein.",
+        "maxima_exceed": "Auf {phase} können Wallboxen, die Limits nicht sicher einhalten, zusammen "
+        "{sum_a} A ziehen, mehr als die {limit_a} A {bound}: {charge_points}. Stelle den höchsten "
+        "Strom in jeder selbst ein, und trage ihn als max_a in {file} ein.",
+        "of_site": "des Anschlusses",
+        "of_group": "der Gruppe „{group}“",
+        "base_of_zero": "Ohne den Server lädt hier niemand: {charge_points}. Je {fallback_a} A "
+        "für alle passen neben dem Haus nicht unter die Limits. Wer zuerst drankommt, sagt "
+        "priority in {file}.",
+        "many_limits": "{charge_point} hat in 24 Stunden {writes} Limits bekommen. Ab {most} wird "
+        "ihr Limit nur noch selten erhöht, denn jedes kann ihren Speicher abnutzen. Ein größerer "
+        "Abstand zum Limit (margin_a) oder ein kleineres max_a macht es ruhiger.",
+        # The meter
+        "meter_silent_polled": "Der Zähler {url} liefert keine Werte. Solange bekommt jede Wallbox "
+        "höchstens {fallback_a} A. Den Grund nennt das Log des Servers. Prüfe ihn mit: curl {url}",
+        "meter_silent_posted": "Seit mehr als {stale_s} s hat kein Programm einen Wert des Zählers "
+        "an /api/site gesendet. Solange bekommt jede Wallbox höchstens {fallback_a} A. Prüfe das "
+        "Programm, das ihn sendet.",
+        "meter_frozen": "Der Zähler meldet seit Minuten genau dieselben Werte, obwohl ein Auto "
+        "lädt. Solange bekommt jede Wallbox höchstens {fallback_a} A. Starte den Zähler neu, oder "
+        "prüfe, woher die Werte kommen.",
+        "meter_reversed": "Der Zähler hat das falsche Vorzeichen: Zieht ein Auto mehr, meldet er "
+        "weniger. Solange bekommt jede Wallbox höchstens {fallback_a} A. Bezug muss positiv sein: "
+        "Kehre das Vorzeichen von factor in {file} um, oder im Programm, das die Werte sendet.",
+        "meter_absent": "Der Zähler merkt nichts von den Autos. Seine Werte zählen darum als Last "
+        "des Hauses allein. Misst er die Wallboxen mit? Dann prüfe url und paths in {file}.",
+        # What no software can promise
+        "limits_no_promise": "Limits ersetzen weder eine Sicherung noch den höchsten Strom, der in "
+        "jeder Wallbox selbst eingestellt ist. Stelle ihn so ein, wie es ihre Leitung verlangt.",
+        "limits_go_e": "{charge_points} von go-e: Mit Firmware 56.2 galt kein Limit mehr, sobald "
+        "das WLAN weg war, und die Wallbox lud mit vollem Strom. Stelle den höchsten Strom in "
+        "jeder selbst ein.",
+    },
+    "en": {
+        "site_broken": "{error}; no common limit is in force until it is corrected",
+        "site_broken_kept": "{error}; the last good limits stay in force until it is corrected",
+        "member_never_connected": "{file}: {charge_point!r} in the group {group!r} has never "
+        "connected, so that the group's limit does not hold for it; check its name: shocpp "
+        "charge-points",
+        "limits_undecided": "nobody has decided on limits for {minutes} min although a server is "
+        "running; restart it",
+        "limit_refused": "{charge_point} refuses limits; {max_a} A are reckoned for it, and others "
+        "get less; {own_maximum}",
+        "limit_ignored": "{charge_point} accepts limits and does not keep them; {max_a} A are "
+        "reckoned for it, and others get less; {own_maximum}",
+        "limit_unanswered": "{charge_point} has not answered its newest limit; {max_a} A are "
+        "reckoned for it, and others get less; {own_maximum}",
+        "limit_unverifiable": "{charge_point} reports neither current nor power, so that nothing "
+        "shows if it keeps limits; {max_a} A are reckoned for it; let it send Current.Import "
+        '(MeterValuesSampledData), or vouch for it: "follows_limits": true in {file}',
+        "own_maximum": "set its highest current in the charger itself, and write it as max_a into "
+        "{file}",
+        "maxima_exceed": "on {phase}, chargers that do not surely keep limits may draw {sum_a} A "
+        "together, more than the {limit_a} A {bound}: {charge_points}; set the highest current in "
+        "each of them, and write it as max_a into {file}",
+        "of_site": "of the site",
+        "of_group": "of the group {group!r}",
+        "base_of_zero": "without the server, nobody charges here: {charge_points}; {fallback_a} A "
+        "for each do not fit into the limits beside the house; priority in {file} says who comes "
+        "first",
+        "many_limits": "{charge_point} was sent {writes} limits in 24 hours; from {most} on its "
+        "limit is raised rarely, because each may wear out its memory; a wider margin_a or a lower "
+        "max_a makes it calmer",
+        "meter_silent_polled": "the meter {url} gives no values; meanwhile each charger gets at "
+        "most {fallback_a} A; the server's log has the reason; check it with: curl {url}",
+        "meter_silent_posted": "no program has posted a value of the meter to /api/site for more "
+        "than {stale_s} s; meanwhile each charger gets at most {fallback_a} A; check the program "
+        "that posts it",
+        "meter_frozen": "the meter has reported exactly the same values for minutes although a car "
+        "charges; meanwhile each charger gets at most {fallback_a} A; restart the meter, or check "
+        "where its values come from",
+        "meter_reversed": "the meter has the wrong sign: when a car draws more, it reports less; "
+        "meanwhile each charger gets at most {fallback_a} A; import must be positive: turn the "
+        "sign of factor in {file}, or in the program that posts the values",
+        "meter_absent": "the meter does not notice cars, so its values count as the load of the "
+        "house alone; if it measures the chargers, too, check url and paths in {file}",
+        "limits_no_promise": "limits replace neither a fuse nor the highest current that is set in "
+        "each charger itself; set it there as its cable demands",
+        "limits_go_e": "{charge_points} by go-e: with firmware 56.2 no limit held any more when "
+        "the WLAN was gone, and the charger went to full current; set the highest current in the "
+        "charger itself",
+    },
+}
+"""Each sentence by its key."""
