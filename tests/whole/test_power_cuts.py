@@ -23,7 +23,7 @@ from tests.world.disk import Disk
 from tests.world.faults import assert_each_record_has_its_file
 from tests.world.home import Home
 from tests.world.machine import wait_for
-from tests.world.power import Site
+from tests.world.power_cuts import Site
 from tests.world.rebuilding import (
     assert_the_files_make_the_same_books,
     assert_the_frames_make_the_same_books,
