@@ -1,0 +1,168 @@
+"""The delivery of set points to simulated chargers, as the service of the site does it.
+
+A charger has one Call at a time, the newest set point counts, reductions leave before bases, and
+bases before rises. A limit with a duration is sent again before it ends.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from shocpp.energy.model import Connector, Installed, Key, SetPoint
+from tests.world.power.chargers import Answers, Charger
+
+ANSWER_WITHIN_S = 30
+"""The seconds after which an unanswered Call counts as that."""
+
+DAY_S = 86_400
+
+ASKED_AFTER_S = 20
+"""The seconds after a reduction, after which a charger is asked for its currents."""
+
+
+class Call(NamedTuple):
+    """A limit on its way to a charger."""
+
+    is_base: bool
+    limit_ma: int
+    sent_s: int
+
+
+class Written(NamedTuple):
+    """A limit that was sent."""
+
+    second: int
+    key: Key
+    is_base: bool
+    limit_ma: int
+
+
+@dataclass
+class Line:
+    """The server's knowledge of a charger."""
+
+    charger: Charger
+    installed: Installed = field(default_factory=Installed)
+    transaction_id: int | None = None
+    call: Call | None = None
+    refuses: bool = False
+    is_silent: bool = False
+    refused_s: int = 0
+    reduced_s: int | None = None
+    writes: list[int] = field(default_factory=list)
+
+
+class Delivery:
+    """The Calls of all chargers.
+
+    duration_s, repeat_s   of a working limit; None for one that never ends
+    """
+
+    def __init__(
+        self,
+        chargers: Iterable[Charger],
+        *,
+        duration_s: int | None = 900,
+        repeat_s: int | None = 600,
+    ) -> None:
+        self._duration_s, self._repeat_s = duration_s, repeat_s
+        self._lines = {charger.key: Line(charger) for charger in chargers}
+        self._set_points: Mapping[Key, SetPoint] = {}
+        self.written: list[Written] = []
+
+    def decide(self, set_points: Iterable[SetPoint]) -> None:
+        """Take the newest set points; they replace those that still wait."""
+        self._set_points = {point.key: point for point in set_points}
+
+    def step(self, second: int, now_ms: int) -> None:
+        """Settle the Calls that are answered in this second, and send the next ones."""
+        for line in self._lines.values():
+            self._settle(line, second, now_ms)
+            self._end_with_transaction(line)
+            point = self._set_points.get(line.charger.key)
+            if point is not None and line.call is None and line.charger.is_connected:
+                self._send(line, point, second, now_ms)
+            self._ask(line, second, now_ms)
+
+    def connector(self, charger: Charger, second: int) -> Connector:
+        """Return all that the server knows of a charger."""
+        line = self._lines[charger.key]
+        return charger.connector()._replace(
+            installed=line.installed,
+            refuses=line.refuses,
+            is_silent=line.is_silent,
+            writes=len(line.writes) - bisect_right(line.writes, second - DAY_S),
+        )
+
+    def counts(self) -> Counter[Key]:
+        """Return the number of limits that each charger was sent."""
+        return Counter(written.key for written in self.written)
+
+    def _send(self, line: Line, point: SetPoint, second: int, now_ms: int) -> None:
+        if (line.refuses or line.is_silent) and second - line.refused_s < 60:
+            return
+        choice = self._next(line, point, now_ms)
+        if choice is not None:
+            is_base, limit_ma = choice
+            if not is_base and limit_ma < (line.installed.working_ma or 1 << 30):
+                line.reduced_s = second
+            line.call = Call(is_base, limit_ma, second)
+            line.writes.append(second)
+            self.written.append(Written(second, point.key, is_base, limit_ma))
+
+    def _next(self, line: Line, point: SetPoint, now_ms: int) -> tuple[bool, int] | None:
+        installed = line.installed
+        has_session = line.charger.session is not None
+        working_ma = point.limit_ma if has_session else None
+        lasts = installed.working_until_ms is None or now_ms < installed.working_until_ms
+        present_ma = installed.working_ma if lasts else None
+        if working_ma is not None and (present_ma is None or working_ma < present_ma):
+            return False, working_ma
+        if point.base_ma is not None and point.base_ma != installed.base_ma:
+            return True, point.base_ma
+        if working_ma is not None and (working_ma != present_ma or self._ends(installed, now_ms)):
+            return False, working_ma
+        return None
+
+    def _ends(self, installed: Installed, now_ms: int) -> bool:
+        if self._duration_s is None or self._repeat_s is None:
+            return False
+        left_ms = (installed.working_until_ms or now_ms) - now_ms
+        return left_ms <= (self._duration_s - self._repeat_s) * 1000
+
+    def _settle(self, line: Line, second: int, now_ms: int) -> None:
+        call, charger = line.call, line.charger
+        if call is None or second - call.sent_s < charger.answers_after_s:
+            return
+        if charger.answers is Answers.SILENT or not charger.is_connected:
+            if second - call.sent_s >= ANSWER_WITHIN_S:
+                line.call, line.is_silent, line.refused_s = None, True, second
+            return
+        line.call, line.is_silent = None, False
+        if charger.answers is Answers.REFUSES:
+            line.refuses, line.refused_s = True, second
+            return
+        # The working limit starts 60 s in the past, and so does its duration.
+        until_ms = None if self._duration_s is None else now_ms + self._duration_s * 1000
+        charger.accept(is_base=call.is_base, limit_ma=call.limit_ma, until_ms=until_ms)
+        if call.is_base:
+            line.installed = line.installed._replace(base_ma=call.limit_ma, accepted_ms=now_ms)
+        else:
+            line.installed = Installed(line.installed.base_ma, call.limit_ma, until_ms, now_ms)
+
+    def _end_with_transaction(self, line: Line) -> None:
+        session = line.charger.session
+        transaction_id = None if session is None else session.transaction_id
+        if transaction_id != line.transaction_id:
+            line.transaction_id = transaction_id
+            line.installed = line.installed._replace(working_ma=None, working_until_ms=None)
+
+    def _ask(self, line: Line, second: int, now_ms: int) -> None:
+        if line.reduced_s is None or second - line.reduced_s < ASKED_AFTER_S:
+            return
+        observed, reduced_ms = line.charger.observed, now_ms - ASKED_AFTER_S * 1000
+        line.reduced_s = None
+        if observed is None or observed.measured_ms < reduced_ms:
+            line.charger.report(now_ms)

@@ -1,0 +1,44 @@
+"""A simulated meter of the site: late, silent, frozen, reversed, or without the cars in it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from shocpp.energy.model import PerPhase, SiteReading
+from tests.world.power.house import total
+
+FOREVER_S = 1 << 40
+
+
+@dataclass
+class Meter:
+    """A meter that gives a reading every few seconds, of the currents of some seconds before.
+
+    silent_s       the seconds [begin, end) without readings
+    frozen_s       the seconds in which it repeats `frozen_ma`
+    is_reversed    its sign is wrong
+    is_beside      it does not measure the cars
+    """
+
+    every_s: int = 5
+    lag_s: int = 0
+    silent_s: tuple[int, int] = (FOREVER_S, FOREVER_S)
+    frozen_s: tuple[int, int] = (FOREVER_S, FOREVER_S)
+    frozen_ma: PerPhase = (0, 0, 0)
+    is_reversed: bool = False
+    is_beside: bool = False
+    _loads: deque[PerPhase] = field(default_factory=deque)
+
+    def read(
+        self, second: int, now_ms: int, house_ma: PerPhase, cars_ma: PerPhase
+    ) -> SiteReading | None:
+        """Return the reading that arrives in this second, or None."""
+        load_ma = house_ma if self.is_beside else total(house_ma, cars_ma)
+        self._loads.append(load_ma)
+        load_ma = self._loads.popleft() if len(self._loads) > self.lag_s else self._loads[0]
+        if second % self.every_s or self.silent_s[0] <= second < self.silent_s[1]:
+            return None
+        if self.frozen_s[0] <= second < self.frozen_s[1]:
+            load_ma = self.frozen_ma
+        if self.is_reversed:
+            load_ma = (-load_ma[0], -load_ma[1], -load_ma[2])
+        return SiteReading(now_ms, load_ma)
