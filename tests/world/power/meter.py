@@ -1,5 +1,6 @@
 """A simulated meter of the site: late, silent, frozen, reversed, or without the cars in it."""
 
+import random
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ FOREVER_S = 1 << 40
 class Meter:
     """A meter that gives a reading every few seconds, of the currents of some seconds before.
 
+    noise_ma       its values differ by so much from second to second
     silent_s       the seconds [begin, end) without readings
     frozen_s       the seconds in which it repeats `frozen_ma`
     is_reversed    its sign is wrong
@@ -21,12 +23,14 @@ class Meter:
 
     every_s: int = 5
     lag_s: int = 0
+    noise_ma: int = 30
     silent_s: tuple[int, int] = (FOREVER_S, FOREVER_S)
     frozen_s: tuple[int, int] = (FOREVER_S, FOREVER_S)
     frozen_ma: PerPhase = (0, 0, 0)
     is_reversed: bool = False
     is_beside: bool = False
     _loads: deque[PerPhase] = field(default_factory=deque)
+    _dice: random.Random = field(default_factory=lambda: random.Random("meter"))
 
     def read(
         self, second: int, now_ms: int, house_ma: PerPhase, cars_ma: PerPhase
@@ -37,8 +41,12 @@ class Meter:
         load_ma = self._loads.popleft() if len(self._loads) > self.lag_s else self._loads[0]
         if second % self.every_s or self.silent_s[0] <= second < self.silent_s[1]:
             return None
+        load_ma = total(load_ma, (self._noise(), self._noise(), self._noise()))
         if self.frozen_s[0] <= second < self.frozen_s[1]:
             load_ma = self.frozen_ma
         if self.is_reversed:
             load_ma = (-load_ma[0], -load_ma[1], -load_ma[2])
         return SiteReading(now_ms, load_ma)
+
+    def _noise(self) -> int:
+        return self._dice.randint(-self.noise_ma, self.noise_ma)

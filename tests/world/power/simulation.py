@@ -83,6 +83,7 @@ class Simulation:
         self.loads: list[PerPhase] = []
         self.cars: list[PerPhase] = []
         self.points: list[tuple[int, Mapping[Key, SetPoint]]] = []
+        self.is_server_up = True
         self._readings: list[SiteReading] = []
         self._events: dict[int, list[Event]] = {}
         self._transactions = 0
@@ -124,9 +125,10 @@ class Simulation:
         for charger in self.chargers.values():
             if (second + charger.reports_after_s) % charger.reports_every_s == 0:
                 charger.report(now_ms)
-        if second % self.tick_s == 0:
-            self._decide(second, now_ms)
-        self.delivery.step(second, now_ms)
+        if self.is_server_up:
+            if second % self.tick_s == 0:
+                self._decide(second, now_ms)
+            self.delivery.step(second, now_ms)
         self.second += 1
 
     def _decide(self, second: int, now_ms: int) -> None:

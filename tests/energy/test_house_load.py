@@ -1,0 +1,231 @@
+"""The house beside the cars: kettles, wiring, unbalance, and the meter that measures them."""
+
+import pytest
+
+from shocpp.energy.controller import decide
+from shocpp.energy.model import (
+    METER_ABSENT,
+    METER_FROZEN,
+    METER_GOOD,
+    METER_REVERSED,
+    METER_SILENT,
+    PerPhase,
+    SiteRules,
+)
+from tests.world.power.cars import Car
+from tests.world.power.chargers import Charger
+from tests.world.power.house import Appliance, House, busy_house
+from tests.world.power.meter import FOREVER_S, Meter
+from tests.world.power.simulation import Remembering, Simulation
+
+LIMIT_MA = 35_000
+RULES = SiteRules(LIMIT_MA, has_meter=True)
+QUIET: PerPhase = (1_000, 1_000, 1_000)
+HOUR_S = 3_600
+FROZEN_MA: PerPhase = (-7_246, -7_246, -7_246)
+"""5 kW of export."""
+
+
+def site(
+    *chargers: Charger,
+    house: House | None = None,
+    meter: Meter | None = None,
+    rules: SiteRules = RULES,
+    peak_ma: PerPhase | None = (5_000, 5_000, 5_000),
+) -> Simulation:
+    return Simulation(
+        Remembering(decide),
+        rules,
+        chargers,
+        house or House(QUIET),
+        meter or Meter(),
+        peak_ma=peak_ma,
+    )
+
+
+def two_cars(lag_s: int = 3) -> list[Charger]:
+    return [Charger("garage", Car(lag_s=lag_s)), Charger("yard", Car(lag_s=lag_s))]
+
+
+def verdict(simulation: Simulation) -> str:
+    assert isinstance(simulation.controller, Remembering)
+    return simulation.controller.decisions[-1][1].meter
+
+
+def rises(simulation: Simulation, begins_s: int, ends_s: int) -> list[tuple[int, str]]:
+    """Return the seconds in which a limit was raised, with the charger."""
+    found = []
+    for (_, before), (second, after) in zip(simulation.points, simulation.points[1:], strict=False):
+        if begins_s < second <= ends_s:
+            found += [
+                (second, name)
+                for name, connector_id in after
+                if (after[name, connector_id].limit_ma or 0)
+                > (before[name, connector_id].limit_ma or 0)
+            ]
+    return found
+
+
+@pytest.mark.parametrize("lag_s", [2, 3])
+@pytest.mark.parametrize("kettle_s", range(1_800, 1_805))
+def test_a_kettle_lowers_cars_within_12_s(kettle_s: int, lag_s: int) -> None:
+    kettle = Appliance(kettle_s, kettle_s + 180, (13_000, 0, 0))
+    simulation = site(*two_cars(lag_s), house=House(QUIET, [kettle]))
+    simulation.plug()
+    simulation.run(HOUR_S)
+    assert simulation.loads[kettle_s - 1] == (33_000,) * 3
+    overshoot = simulation.overshoot(LIMIT_MA)
+    assert 0 < overshoot.longest_s <= 12, simulation.trace(kettle_s - 60, kettle_s + 120)
+    assert overshoot.longest_s == overshoot.total_s
+    assert rises(simulation, kettle_s, kettle_s + 60) == [], simulation.trace(kettle_s - 60)
+    assert simulation.loads[-1] == (33_000,) * 3, "both cars are back at full current"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_appliances_are_over_the_fuse_for_12_s_at_most(seed: int) -> None:
+    simulation = site(*two_cars(), house=busy_house(seed, 8 * HOUR_S))
+    simulation.plug()
+    simulation.run(8 * HOUR_S)
+    assert simulation.overshoot(LIMIT_MA).longest_s <= 12, f"seed {seed}"
+    assert max(simulation.delivery.counts().values()) <= 300
+
+
+def test_a_car_on_another_phase_than_the_house_has_full_current() -> None:
+    charger = Charger("garage", Car(phases=1), wiring=(1,))
+    simulation = site(charger, house=House((33_000, 1_000, 1_000)))
+    simulation.plug()
+    simulation.run(600)
+    assert simulation.point("garage").limit_ma == 16_000, simulation.trace()
+    assert simulation.loads[-1] == (33_000, 17_000, 1_000)
+
+
+def test_a_one_phase_car_at_a_three_phase_charger_has_full_current_on_its_phase() -> None:
+    charger = Charger("garage", Car(phases=1), wiring=(1, 2, 0))
+    simulation = site(charger, house=House((25_000, 1_000, 1_000)))
+    simulation.plug()
+    simulation.run(900)
+    assert simulation.point("garage").limit_ma == 16_000, simulation.trace()
+    assert simulation.loads[-1] == (25_000, 17_000, 1_000)
+
+
+@pytest.mark.parametrize("wiring", [(0,), (0, 1, 2)])
+def test_one_phase_cars_on_l1_never_make_more_than_20_a_of_difference(
+    wiring: tuple[int, ...],
+) -> None:
+    chargers = [Charger(f"p{n}", Car(phases=1), wiring=wiring) for n in range(3)]
+    simulation = site(*chargers, rules=RULES._replace(limit_ma=63_000))
+    for n in range(3):
+        simulation.at(n * 300, lambda of, n=n: of.plug(f"p{n}"))
+    simulation.run(2 * HOUR_S)
+    worst = max(range(simulation.second), key=simulation.unbalance)
+    assert simulation.unbalance(worst) <= 20_000, simulation.trace(worst - 120, worst + 5)
+    assert simulation.unbalance(simulation.second - 1) >= 18_000, simulation.trace(2 * HOUR_S - 5)
+
+
+# -- the meter -------------------------------------------------------------------------------------
+
+
+def test_a_silent_meter_ends_in_the_fallback_and_never_in_a_rise() -> None:
+    silent_s, back_s = 1_801, 3_600
+    simulation = site(*two_cars(), meter=Meter(silent_s=(silent_s, back_s)))
+    simulation.plug()
+    simulation.run(silent_s)
+    assert simulation.loads[-1] == (33_000,) * 3
+    simulation.run(40)
+    assert verdict(simulation) == METER_SILENT
+    for name in ("garage", "yard"):
+        assert simulation.point(name).limit_ma == 6_000, simulation.trace(silent_s - 60)
+    simulation.run(back_s - simulation.second)
+    assert rises(simulation, silent_s, back_s) == [], simulation.trace(silent_s)
+    assert simulation.loads[-1] == (13_000,) * 3
+    simulation.run(11)
+    assert verdict(simulation) == METER_GOOD, "three readings have come"
+    simulation.run(300)
+    assert simulation.loads[-1] == (33_000,) * 3, simulation.trace(back_s)
+
+
+def test_a_car_still_starts_while_the_meter_is_silent() -> None:
+    simulation = site(*two_cars(), meter=Meter(silent_s=(301, FOREVER_S)))
+    simulation.plug("garage")
+    simulation.at(1_000, lambda of: of.plug("yard"))
+    simulation.run(1_100)
+    assert simulation.loads[-1] == (13_000,) * 3, simulation.trace(295)
+
+
+def test_a_meter_that_never_reports_lets_cars_start_at_the_fallback() -> None:
+    simulation = site(*two_cars(), meter=Meter(silent_s=(0, FOREVER_S)), peak_ma=None)
+    simulation.plug()
+    simulation.run(HOUR_S)
+    # Half of 35 A is the house's as long as nothing is known of it: two bases of 6 A fit.
+    assert simulation.loads[-1] == (13_000,) * 3, simulation.trace()
+
+
+def test_a_fallback_that_does_not_fit_all_serves_some() -> None:
+    simulation = site(
+        *two_cars(), meter=Meter(silent_s=(301, FOREVER_S)), peak_ma=(25_000, 5_000, 5_000)
+    )
+    simulation.plug()
+    simulation.run(900)
+    assert simulation.cars[-1] == (6_000,) * 3, simulation.trace(295)
+
+
+def test_a_frozen_meter_gives_one_rise_and_then_the_fallback() -> None:
+    meter = Meter(frozen_s=(600, FOREVER_S), frozen_ma=FROZEN_MA)
+    simulation = site(*two_cars(), meter=meter, rules=RULES._replace(limit_ma=20_000))
+    simulation.at(900, lambda of: of.plug())
+    simulation.run(905)
+    first_s = simulation.second
+    simulation.run(900 + 300 + 10 - first_s)
+    for name in ("garage", "yard"):
+        assert len([second for second, of in rises(simulation, 0, 9_999) if of == name]) <= 1
+        assert simulation.point(name).limit_ma == 6_000, simulation.trace(895)
+    assert verdict(simulation) == METER_FROZEN
+    simulation.run(HOUR_S)
+    assert rises(simulation, 1_210, simulation.second) == []
+    assert simulation.overshoot(20_000, begins_s=1_220).total_s == 0
+
+
+def test_a_reversed_meter_is_recognised() -> None:
+    simulation = site(*two_cars(), meter=Meter(is_reversed=True))
+    simulation.plug("garage")
+    simulation.at(600, lambda of: of.plug("yard"))
+    simulation.run(HOUR_S)
+    assert verdict(simulation) == METER_REVERSED, simulation.trace()
+    assert simulation.overshoot(LIMIT_MA).total_s == 0
+
+
+def test_a_meter_that_cars_are_not_behind_is_recognised() -> None:
+    simulation = site(*two_cars(), meter=Meter(is_beside=True))
+    simulation.plug("garage")
+    simulation.at(600, lambda of: of.plug("yard"))
+    simulation.run(HOUR_S)
+    assert verdict(simulation) == METER_ABSENT, simulation.trace()
+    assert simulation.overshoot(LIMIT_MA).total_s == 0
+    assert simulation.loads[-1] == (33_000,) * 3
+
+
+def test_a_good_meter_keeps_its_verdict() -> None:
+    simulation = site(*two_cars(), house=busy_house(7, 4 * HOUR_S), meter=Meter(lag_s=3))
+    for begins_s in range(0, 4 * HOUR_S, 1_200):
+        simulation.at(begins_s, lambda of: of.plug())
+        simulation.at(begins_s + 900, unplug)
+    simulation.run(4 * HOUR_S)
+    assert isinstance(simulation.controller, Remembering)
+    verdicts = {decision.meter for _, decision in simulation.controller.decisions[3:]}
+    assert verdicts == {METER_GOOD}
+
+
+@pytest.mark.parametrize("every_s", [10, 15, 25])
+def test_a_slow_meter_does_not_raise_cars_twice_for_one_reading(every_s: int) -> None:
+    drop_s = 1_800
+    house = House(QUIET, [Appliance(0, drop_s, (20_000, 20_000, 20_000))])
+    simulation = site(*two_cars(), house=house, meter=Meter(every_s=every_s, lag_s=every_s))
+    simulation.plug()
+    simulation.run(HOUR_S)
+    assert simulation.overshoot(LIMIT_MA, drop_s).total_s == 0, simulation.trace(drop_s)
+    assert simulation.loads[-1] == (33_000,) * 3
+
+
+def unplug(simulation: Simulation) -> None:
+    for charger in simulation.chargers.values():
+        charger.unplug()
