@@ -106,7 +106,7 @@ class Charger:
 
     def report(self, now_ms: int) -> None:
         """Send its MeterValues."""
-        if self.reports is Reports.NOTHING or self.session is None:
+        if self.reports is Reports.NOTHING or self.session is None or not self.is_connected:
             return
         phases = len(self.wiring)
         currents_ma = (*self.drawn_ma, *(0,) * phases)[:phases]

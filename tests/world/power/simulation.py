@@ -26,6 +26,9 @@ from tests.world.power.meter import Meter
 BEGINS_MS = 1_798_761_600_000
 """2027-01-01 00:00 UTC."""
 
+MOST_LINES = 25
+"""The length of a trace."""
+
 Controller = Callable[[Facts, int], tuple[SetPoint, ...]]
 Decide = Callable[[State, Facts, int], Decision]
 Event = Callable[["Simulation"], None]
@@ -109,6 +112,10 @@ class Simulation:
             self._step()
         return self
 
+    def run_until(self, second: int) -> "Simulation":
+        """Let the seconds before this one pass."""
+        return self.run(second - self.second)
+
     def _step(self) -> None:
         second, now_ms = self.second, self.now_ms
         for event in self._events.pop(second, ()):
@@ -169,22 +176,32 @@ class Simulation:
         return changes
 
     def trace(self, begins_s: int = 0, ends_s: int | None = None) -> str:
-        """Return the decisions of these seconds that differ from the one before, line by line."""
-        lines, before = [], ""
+        """Return the first decisions of these seconds that differ from the one before, as lines.
+
+        A decision is the load in A, and of each charger its limit and base in A, the current that
+        is reckoned on L1, standing and reason.
+        """
+        lines, before = [""], ""
         for second, points in self.points:
             if second < begins_s or (ends_s is not None and second > ends_s):
                 continue
-            text = "  ".join(
-                f"{name}={point.limit_ma}/{point.base_ma} {point.standing} {point.reason.key}"
-                f" reckoned={point.reckoned_ma}"
+            text = " ".join(
+                f"{name}={ampere(point.limit_ma)}/{ampere(point.base_ma)}"
+                f"/{ampere(max(point.reckoned_ma))},{point.standing},{point.reason.key}"
                 for (name, _), point in points.items()
             )
             if text != before:
-                lines.append(f"{second:6} load={self.loads[second]} {text}")
+                load_a = "/".join(map(ampere, self.loads[second]))
+                lines.append(f"{second:6} {load_a} {text}")
             before = text
-        return "\n".join(lines)
+        return "\n".join(lines[:MOST_LINES])
 
     def unbalance(self, second: int) -> int:
         """Return the difference between the phases that charging made in a second."""
         currents_ma = [self.cars[second][phase] for phase in ALL_PHASES]
         return max(currents_ma) - min(currents_ma)
+
+
+def ampere(current_ma: int | None) -> str:
+    """Return a current in A, `-` for none."""
+    return "-" if current_ma is None else f"{current_ma / 1000:.3g}"
