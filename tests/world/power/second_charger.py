@@ -24,6 +24,7 @@ STATION_A = 32.0
 CAR_A = 16.0
 LEAST_A = 6.0
 LINE_V = 230
+PATIENCE_S = 20
 
 
 class Memory:
@@ -245,23 +246,15 @@ class SecondCharger:
         self._register_wh = 5_000_000.0
         self._moment = datetime.now(UTC)
         self._point: Point | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread = threading.Thread(target=asyncio.run, args=[self._run()], name=name)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._task = asyncio.run_coroutine_threadsafe(self._live(), self._loop)
-        deadline = time.monotonic() + 20
-        while self._point is None:
-            assert time.monotonic() < deadline, f"{self.name} cannot connect"
-            time.sleep(0.01)
+        self._connected()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._task.cancel()
-        with contextlib.suppress(BaseException):
-            self._task.result(5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._life.cancel)
         self._thread.join(5)
 
     def now(self) -> datetime:
@@ -304,10 +297,25 @@ class SecondCharger:
 
         asyncio.run_coroutine_threadsafe(leap(), self._loop).result(20)
 
+    def _connected(self) -> Point:
+        deadline = time.monotonic() + PATIENCE_S
+        while (point := self._point) is None:
+            assert time.monotonic() < deadline, f"{self.name} cannot connect"
+            time.sleep(0.01)
+        return point
+
     def _tell(self, request: Any) -> Any:
-        assert self._point
-        answer = self._point.call(request, suppress=False)
-        return asyncio.run_coroutine_threadsafe(answer, self._loop).result(15)
+        """Send a Call on this connection or the next one, until it is answered."""
+        while True:
+            with contextlib.suppress(WebSocketException, TimeoutError):
+                answer = self._connected().call(request, suppress=False)
+                return asyncio.run_coroutine_threadsafe(answer, self._loop).result(15)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._life = asyncio.create_task(self._live())
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._life
 
     async def _live(self) -> None:
         while True:
