@@ -51,19 +51,24 @@ class ChargePoint:
         self._elapse = elapse
         self._serial = serial or identity
         self._configuration = configuration = Configuration(sample_interval_s)
+        self._condition = threading.Condition()
+        self._connection = Connection(port, identity, self, self._condition, on_event)
+        self._connector = connector = Connector(
+            meter_wh, plugged_status, now, self._connection.queue
+        )
         self._answers: dict[str, Callable[[Payload], Payload]] = {
             "ChangeConfiguration": configuration.change,
             "ClearCache": lambda _: {"status": "Accepted"},
+            "ClearChargingProfile": connector.limits.clear,
+            "GetCompositeSchedule": connector.composite,
             "GetConfiguration": configuration.get,
             "RemoteStartTransaction": self._remote_start,
             "RemoteStopTransaction": self._remote_stop,
             "Reset": self._reset,
+            "SetChargingProfile": connector.set_limit,
             "TriggerMessage": self._trigger,
-            "UnlockConnector": self._unlock,
+            "UnlockConnector": connector.unlock,
         }
-        self._condition = threading.Condition()
-        self._connection = Connection(port, identity, self, self._condition, on_event)
-        self._connector = Connector(meter_wh, plugged_status, now, self._connection.queue)
 
     # --- actions of people ---
 
@@ -108,6 +113,7 @@ class ChargePoint:
         """Let the car draw `energy_wh` at `power_w` in `samples` steps; return the Wh it drew.
 
         It is 0 without a transaction, and less than `energy_wh` if the transaction ends meanwhile.
+        Limits do not count: the time of such a charge is not that of this machine.
         """
         drawn_wh = 0
         connector = self._connector
@@ -132,13 +138,13 @@ class ChargePoint:
                 connector.notify("SuspendedEV")
         return drawn_wh
 
-    def draw(self, energy_wh: int, power_w: int) -> bool:
-        """Let the car draw this energy at this power; return False without a transaction.
+    def draw(self, power_w: int, seconds: float) -> bool:
+        """Let the car draw this power or what it may; return False without a transaction.
 
         Nothing is reported but the status: meter values are sent by `sample`.
         """
         with self._condition:
-            return self._connector.draw(energy_wh, power_w)
+            return self._connector.draw(power_w, seconds)
 
     def sample(self) -> None:
         """Send the meter values of the open transaction, if there is one."""
@@ -269,10 +275,3 @@ class ChargePoint:
         else:
             return {"status": "NotImplemented"}
         return {"status": "Accepted"}
-
-    def _unlock(self, payload: Payload) -> Payload:
-        if payload["connectorId"] != CONNECTOR_ID:
-            return {"status": "NotSupported"}
-        if self._connector.transaction:
-            self._connector.finish("UnlockCommand")
-        return {"status": "Unlocked"}

@@ -3,9 +3,10 @@
 Only MeterValueSampleInterval changes the behaviour of the simulated charger.
 """
 
+from shocpp.demo import limits
 from shocpp.demo.words import Payload
 
-READ_ONLY = {"NumberOfConnectors"}
+READ_ONLY = {"NumberOfConnectors", *limits.CONFIGURATION}
 SAMPLE_INTERVAL = "MeterValueSampleInterval"
 
 
@@ -19,6 +20,7 @@ class Configuration:
             "HeartbeatInterval": "300",
             SAMPLE_INTERVAL: str(sample_interval_s),
             "NumberOfConnectors": "1",
+            **limits.CONFIGURATION,
         }
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from shocpp.demo.connection import Outgoing
+from shocpp.demo.limits import Limits
 from shocpp.demo.messages import Transaction, is_accepted, outgoing
 from shocpp.demo.meter import Meter
 from shocpp.demo.words import Payload
@@ -31,6 +32,7 @@ class Connector:
         queue: Callable[[Outgoing], None],
     ) -> None:
         self.meter = Meter(meter_wh)
+        self.limits = Limits()
         self.status = "Available"
         self.is_plugged_in = False
         self.transaction: Transaction | None = None
@@ -101,19 +103,38 @@ class Connector:
         elif self.waits_for_a_card:
             self.begin(id_tag)
 
-    def draw(self, energy_wh: int, power_w: int) -> bool:
-        """Count energy of the open transaction; return False if there is none."""
+    def draw(self, power_w: int, seconds: float) -> bool:
+        """Let a car that wants this power draw what it may; return False without a transaction.
+
+        Without any power the charger is the one that suspends: its limit is too low.
+        """
         if self.transaction is None:
             return False
-        self.meter.power_w = power_w
-        self.meter.register_wh += energy_wh
-        if self.status != "Charging":
-            self.notify("Charging")
+        power_w = self.limits.allowed_w(power_w, self._now())
+        self.meter.count(power_w, seconds)
+        status = "Charging" if power_w else "SuspendedEVSE"
+        if self.status != status:
+            self.notify(status)
         return True
+
+    # --- limits ---
+
+    def set_limit(self, payload: Payload) -> Payload:
+        """Install a charging profile, and return the confirmation."""
+        transaction = self.transaction
+        transaction_id = transaction.transaction_id if transaction else None
+        return self.limits.set(payload, transaction_id, self._now())
+
+    def composite(self, payload: Payload) -> Payload:
+        """Return the confirmation of GetCompositeSchedule."""
+        if payload["connectorId"] not in (0, CONNECTOR_ID):
+            return {"status": "Rejected"}
+        return self.limits.composite(payload, self._now())
 
     def end(self, reason: str) -> None:
         """Stop the open transaction, if there is one."""
         transaction, self.transaction, self.meter.power_w = self.transaction, None, 0
+        self.limits.end_transaction()
         if transaction:
             stop = {
                 "idTag": transaction.id_tag,
@@ -126,6 +147,14 @@ class Connector:
         """Stop the open transaction while the cable stays plugged in."""
         self.end(reason)
         self.notify("Finishing")
+
+    def unlock(self, payload: Payload) -> Payload:
+        """Unlock the cable, which ends the transaction; return the confirmation."""
+        if payload["connectorId"] != CONNECTOR_ID:
+            return {"status": "NotSupported"}
+        if self.transaction:
+            self.finish("UnlockCommand")
+        return {"status": "Unlocked"}
 
     # --- messages ---
 

@@ -13,6 +13,14 @@ class Meter:
     def __init__(self, register_wh: int) -> None:
         self.register_wh = register_wh
         self.power_w = 0
+        self._rest_wh = 0.0
+
+    def count(self, power_w: int, seconds: float) -> None:
+        """Count the energy of this power; the register has whole Wh, and the rest waits."""
+        self.power_w = power_w
+        drawn_wh = self._rest_wh + power_w * seconds / 3600
+        self.register_wh += int(drawn_wh)
+        self._rest_wh = drawn_wh % 1
 
     def sampled_values(self, context: str) -> list[dict[str, str]]:
         """Return the sampledValue list of a MeterValues.

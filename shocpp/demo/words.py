@@ -33,6 +33,16 @@ def _meter_values(payload: Payload) -> str:
     return f"charging: {kilowatts:.1f} kW, meter {grouped(meter_wh)} Wh"
 
 
+def _limit(payload: Payload) -> str:
+    """Return the limits of a SetChargingProfile."""
+    schedule = payload.get("csChargingProfiles", {}).get("chargingSchedule", {})
+    unit = schedule.get("chargingRateUnit", "")
+    periods = schedule.get("chargingSchedulePeriod", [])
+    limits = ", then ".join(f"{period.get('limit', 0):g} {unit}" for period in periods) or "?"
+    duration_s = schedule.get("duration")
+    return f"charge with at most {limits}" + (f" for {duration_s} s" if duration_s else "")
+
+
 CALL_WORDS: dict[str, Callable[[Payload], str]] = {
     # Charge Point → Central System
     "Authorize": lambda p: f"may card {p.get('idTag')} charge?",
@@ -53,9 +63,12 @@ CALL_WORDS: dict[str, Callable[[Payload], str]] = {
     # Central System → Charge Point
     "ChangeConfiguration": lambda p: f"set {p.get('key')} to {p.get('value')}",
     "ClearCache": lambda _: "forget the cards you remember",
+    "ClearChargingProfile": lambda _: "forget limits",
+    "GetCompositeSchedule": lambda _: "what are your limits?",
     "GetConfiguration": lambda _: "what are your settings?",
     "RemoteStartTransaction": lambda p: f"start charging for card {p.get('idTag')}",
     "RemoteStopTransaction": lambda p: f"stop transaction {p.get('transactionId')}",
+    "SetChargingProfile": _limit,
     "Reset": lambda p: f"reboot ({p.get('type')})",
     "TriggerMessage": lambda p: f"send me a {p.get('requestedMessage')}",
     "UnlockConnector": lambda p: f"unlock connector {p.get('connectorId')}",

@@ -82,8 +82,8 @@ INTERFACE_NEIGHBOURS = {
 """The same within shocpp/interfaces/."""
 
 SIMULATED = (
-    *("car", "charge_point", "clock", "configuration", "connection", "connector", "messages"),
-    *("meter", "websocket", "words"),
+    *("car", "charge_point", "clock", "configuration", "connection", "connector", "limits"),
+    *("messages", "meter", "websocket", "words"),
 )
 """Modules of the demo that play the Charge Point: they import nothing of the product."""
 

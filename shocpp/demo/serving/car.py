@@ -22,18 +22,13 @@ class Car:
         self._charger = charger
         self._mean_power_w = self._power_w = power_w
         self._random = random
-        self._energy_wh = 0.0
         self._next_sample_s = 0.0
 
     def advance(self, seconds: float) -> None:
         """Draw power for this time; send meter values if they are due."""
-        self._energy_wh += self._power_w * seconds / 3600
-        whole_wh = int(self._energy_wh)
-        if not self._charger.draw(whole_wh, self._power_w):
-            self._energy_wh = self._next_sample_s = 0.0
+        if not self._charger.draw(self._power_w, seconds):
+            self._next_sample_s = 0.0
             return
-        # The register has whole Wh: the rest is counted next time.
-        self._energy_wh -= whole_wh
         self._next_sample_s -= seconds
         if self._next_sample_s <= 0 and self._charger.sample_interval_s:
             self._next_sample_s = self._charger.sample_interval_s
