@@ -6,25 +6,19 @@ connections. Its clock can leap ahead (`pass_time`), as a charger's does that no
 """
 
 import contextlib
-import itertools
-import json
-import queue
 import threading
 import time
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Self
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.sync.client import ClientConnection, connect
-
 from tests.world.machine import wait_for
+from tests.world.power.charger_line import Answer, ChargerLine
 from tests.world.power.drawing_car import Car, Draw
 from tests.world.power.profile_stack import VOLT, ProfileStack, Rules, Session
 from tests.world.server import Server
 
 STEP_S = 0.1
-ANSWER_S = 10
 
 
 class Manner(Enum):
@@ -40,7 +34,7 @@ class Manner(Enum):
 
 OF_PROFILES = ("SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule")
 
-ANSWERS: dict[Manner, dict[str, Any] | str | None] = {
+ANSWERS: dict[Manner, Answer] = {
     Manner.REJECTS: {"status": "Rejected"},
     Manner.KNOWS_NOTHING: "NotImplemented",
     Manner.IS_SILENT: None,
@@ -109,13 +103,10 @@ class ProfileCharger:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._server, self._sample_s = server, sample_s
         self._lock = threading.RLock()
-        self._asking = threading.Lock()
         self._ahead_s = 0.0
         self._lived_s = time.time()
         self._sampled_s = 0.0
-        self._numbers = itertools.count(1)
-        self._answers: queue.Queue[list[Any] | None] = queue.Queue()
-        self._wire: ClientConnection | None = None
+        self._line: ChargerLine | None = None
         self._is_off = False
         self._may_connect = threading.Event()
         self._may_connect.set()
@@ -125,7 +116,7 @@ class ProfileCharger:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        wait_for(lambda: self._wire is not None)
+        wait_for(lambda: self._line is not None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -142,7 +133,7 @@ class ProfileCharger:
     def go_online(self) -> None:
         """Let the network come back, and wait for the server."""
         self._may_connect.set()
-        wait_for(lambda: self._wire is not None)
+        wait_for(lambda: self._line is not None)
 
     def start(self, id_tag: str = "3333", connector_id: int = 1, began_ago_s: float = 0) -> int:
         """Start a transaction, which began a while ago if it is reported late; return its id."""
@@ -174,14 +165,15 @@ class ProfileCharger:
             meterStop=int(outlet.meter_wh),
             timestamp=text(self.now_s()),
         )
-        self._notify(connector_id)
 
     def report(self, action: str, **payload: Any) -> Any:
         """Send a Call until it is answered, and return its confirmation."""
 
         def answered() -> Any:
             with contextlib.suppress(ConnectionError):
-                return [self._ask(action, payload)]
+                line = self._line
+                return [line.ask(action, payload)] if line else None
+            return None
 
         return wait_for(answered)[0]
 
@@ -224,9 +216,9 @@ class ProfileCharger:
     def _live(self) -> None:
         while not self._is_off:
             self._may_connect.wait()
-            with contextlib.suppress(OSError, ConnectionClosed, InvalidHandshake, TimeoutError):
+            with contextlib.suppress(ConnectionError):
                 self._serve()
-            self._wire = None
+            self._line = None
             if self.manner is Manner.FORGETS:
                 with self._lock:
                     self.stack.profiles = []
@@ -234,16 +226,8 @@ class ProfileCharger:
 
     def _serve(self) -> None:
         """Connect, boot, and live until the connection ends."""
-        with connect(
-            self._server.url(self.name),
-            subprotocols=["ocpp1.6"],
-            open_timeout=5,
-            proxy=None,
-        ) as wire:
-            self._answers = queue.Queue()
-            self._receiving(wire)
-            self._ask_on(
-                wire,
+        with ChargerLine(self._server.url(self.name), self._answer) as line:
+            line.ask(
                 "BootNotification",
                 {
                     "chargePointVendor": "Simulated",
@@ -260,13 +244,12 @@ class ProfileCharger:
                 for number, status in present.items():
                     if told.get(number) != status:
                         told[number] = status
-                        self._ask_on(wire, "StatusNotification", self._status(number))
-                if self._wire is None:
-                    self._wire = wire
+                        line.ask("StatusNotification", self._status(number))
+                self._line = line
                 if time.time() - self._sampled_s >= self._sample_s:
                     self._sampled_s = time.time()
                     for number in self.outlets:
-                        self._sample(wire, number)
+                        self._sample(line, number)
                 time.sleep(STEP_S)
 
     def _draw(self) -> None:
@@ -279,7 +262,7 @@ class ProfileCharger:
                 limit_a = self.stack.limit_at(number, self._lived_s, outlet.session)
                 outlet.live(limit_a, self._lived_s, step_s)
 
-    def _sample(self, wire: ClientConnection, connector_id: int) -> None:
+    def _sample(self, line: ChargerLine, connector_id: int) -> None:
         with self._lock:
             outlet = self.outlets[connector_id]
             session, phases = outlet.session, outlet.car.phases
@@ -308,8 +291,7 @@ class ProfileCharger:
             power = f"{current_a * VOLT * phases:.0f}"
             sampled.append({"value": power, "measurand": "Power.Active.Import", "unit": "W"})
         meter_value = {"timestamp": text(self.now_s()), "sampledValue": sampled}
-        self._ask_on(
-            wire,
+        line.ask(
             "MeterValues",
             {
                 "connectorId": connector_id,
@@ -322,67 +304,14 @@ class ProfileCharger:
         status = self.outlets[connector_id].status
         return {"connectorId": connector_id, "errorCode": "NoError", "status": status}
 
-    def _notify(self, connector_id: int) -> None:
-        with contextlib.suppress(ConnectionError):
-            self._ask("StatusNotification", self._status(connector_id))
+    # --- answers ---
 
-    # --- frames ---
-
-    def _ask(self, action: str, payload: dict[str, Any]) -> Any:
-        """Send a Call; raises ConnectionError if it stays without an answer."""
-        wire = self._wire
-        if wire is None:
-            raise ConnectionError(f"{self.name} is not connected")
-        try:
-            return self._ask_on(wire, action, payload)
-        except (ConnectionClosed, TimeoutError) as error:
-            raise ConnectionError(f"{self.name}: {action} was not answered") from error
-
-    def _ask_on(self, wire: ClientConnection, action: str, payload: dict[str, Any]) -> Any:
-        with self._asking:
-            unique_id = str(next(self._numbers))
-            wire.send(json.dumps([2, unique_id, action, payload]))
-            deadline = time.monotonic() + ANSWER_S
-            while True:
-                try:
-                    answer = self._answers.get(timeout=max(0.01, deadline - time.monotonic()))
-                except queue.Empty:
-                    raise TimeoutError(action) from None
-                if answer is None:
-                    raise TimeoutError(f"the connection ended before the answer to {action}")
-                if answer[1] == unique_id:
-                    assert answer[0] == 3, answer
-                    return answer[2]
-
-    def _receiving(self, wire: ClientConnection) -> None:
-        """Start the thread that reads a connection."""
-        answers = self._answers
-
-        def receive() -> None:
-            with contextlib.suppress(ConnectionClosed):
-                for message in wire:
-                    frame = json.loads(message)
-                    if frame[0] == 2:
-                        self._answer(wire, *frame[1:])
-                    else:
-                        answers.put(frame)
-            answers.put(None)
-
-        threading.Thread(target=receive, name=f"{self.name} reads", daemon=True).start()
-
-    def _answer(
-        self, wire: ClientConnection, unique_id: str, action: str, payload: dict[str, Any]
-    ) -> None:
+    def _answer(self, action: str, payload: dict[str, Any]) -> Answer:
         self.calls.append((action, payload))
         with self._lock:
-            answer = self._answer_of(action, payload)
-        if answer == "NotImplemented":
-            wire.send(json.dumps([4, unique_id, answer, "", {}]))
-        elif answer is not None:
-            wire.send(json.dumps([3, unique_id, answer]))
+            return self._answer_of(action, payload)
 
-    def _answer_of(self, action: str, payload: dict[str, Any]) -> dict[str, Any] | str | None:
-        """Return a confirmation, the code of a CallError, or None for silence."""
+    def _answer_of(self, action: str, payload: dict[str, Any]) -> Answer:
         if action in OF_PROFILES and self.manner in ANSWERS:
             return ANSWERS[self.manner]
         match action:
@@ -430,8 +359,8 @@ class ProfileCharger:
         }
 
     def _hang_up(self) -> None:
-        if wire := self._wire:
-            wire.close()
+        if line := self._line:
+            line.hang_up()
 
 
 def text(moment_s: float) -> str:
