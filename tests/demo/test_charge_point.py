@@ -479,6 +479,35 @@ def test_configuration_cache_and_unlock_calls_are_answered(
     assert central_system.call(diagnostics).status == "NotImplemented"
 
 
+def test_charging_profiles_are_kept_and_reported(
+    charger: ChargePoint, central_system: CentralSystem
+) -> None:
+    schedule = {
+        "charging_rate_unit": "A",
+        "duration": 900,
+        "charging_schedule_period": [{"start_period": 0, "limit": 9.5}],
+    }
+    profile = {
+        "charging_profile_id": 1,
+        "stack_level": 1,
+        "charging_profile_purpose": "TxDefaultProfile",
+        "charging_profile_kind": "Absolute",
+        "charging_schedule": schedule,
+    }
+    assert central_system.call(call.SetChargingProfile(1, profile)).status == "Accepted"
+    present = central_system.call(call.GetCompositeSchedule(1, 1_800)).charging_schedule
+    assert present["charging_schedule_period"] == [
+        {"start_period": 0, "limit": 9.5},
+        {"start_period": 900, "limit": 32.0},
+    ]
+    assert central_system.call(call.GetCompositeSchedule(2, 60)).status == "Rejected"
+    of_a_transaction = profile | {"charging_profile_purpose": "TxProfile", "transaction_id": 1}
+    rejected = central_system.call(call.SetChargingProfile(1, of_a_transaction))
+    assert rejected.status == "Rejected"
+    assert central_system.call(call.ClearChargingProfile(id=1)).status == "Accepted"
+    assert central_system.call(call.ClearChargingProfile(id=1)).status == "Unknown"
+
+
 def test_an_unknown_call_is_not_implemented(
     charger: ChargePoint, central_system: CentralSystem
 ) -> None:
