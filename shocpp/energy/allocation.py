@@ -75,8 +75,8 @@ class _Bound:
 
 def allocate(demands: Sequence[Demand], budget: Budget) -> dict[Key, Share]:
     """Return the share of each demand; the order of the demands is that of their floors."""
-    site_ma: Sequence[int] | None = budget.site_ma
-    shares = _filled(demands, budget, site_ma)
+    balance_ma: tuple[int, ...] | None = None
+    shares = _filled(demands, budget, balance_ma)
     if budget.unbalance_ma is None:
         return shares
     others = budget.others_ma
@@ -87,24 +87,12 @@ def allocate(demands: Sequence[Demand], budget: Budget) -> dict[Key, Share]:
         lowest = min(totals)
         if all(totals[p] - lowest <= allowed[p] or totals[p] == others[p] for p in ALL_PHASES):
             return shares
-        site_ma = _lowered(site_ma, [lowest + allowed[p] - others[p] for p in ALL_PHASES])
-        shares = _named(_filled(demands, budget, site_ma), shares)
+        most_ma = [lowest + allowed[p] - others[p] for p in ALL_PHASES]
+        balance_ma = tuple(most_ma if balance_ma is None else map(min, balance_ma, most_ma))
+        shares = _filled(demands, budget, balance_ma)
     # Holds whatever the others get, because no phase has less than without charging.
-    lowest = min(others)
-    site_ma = _lowered(site_ma, [lowest + allowed[p] - others[p] for p in ALL_PHASES])
-    return _named(_filled(demands, budget, site_ma), shares)
-
-
-def _lowered(site_ma: Sequence[int] | None, most_ma: Sequence[int]) -> tuple[int, ...]:
-    return tuple(most_ma) if site_ma is None else tuple(map(min, site_ma, most_ma))
-
-
-def _named(balanced: dict[Key, Share], former: Mapping[Key, Share]) -> dict[Key, Share]:
-    """Return balanced shares; those that balance has made smaller say so."""
-    return {
-        key: share._replace(bound=UNBALANCE) if share.limit_ma < former[key].limit_ma else share
-        for key, share in balanced.items()
-    }
+    balance_ma = tuple(min(others) + allowed[p] - others[p] for p in ALL_PHASES)
+    return _filled(demands, budget, balance_ma)
 
 
 def _totals(
@@ -119,9 +107,14 @@ def _totals(
 
 
 def _filled(
-    demands: Sequence[Demand], budget: Budget, site_ma: Sequence[int] | None
+    demands: Sequence[Demand], budget: Budget, balance_ma: Sequence[int] | None
 ) -> dict[Key, Share]:
-    site = None if site_ma is None else [_Bound(SITE, rest) for rest in site_ma]
+    """Return the shares within the limits; `balance_ma` is that of each phase for the balance."""
+    site = None if budget.site_ma is None else [_Bound(SITE, rest) for rest in budget.site_ma]
+    if balance_ma is not None:
+        balance = [_Bound(UNBALANCE, rest) for rest in balance_ma]
+        pairs = zip(site or balance, balance, strict=True)
+        site = [min(pair, key=lambda bound: bound.rest_ma) for pair in pairs]
     groups = {name: [_Bound(name, rest) for rest in of] for name, of in budget.groups_ma.items()}
     shares: dict[Key, Share] = {}
     admitted: list[tuple[Demand, list[_Bound]]] = []
@@ -132,7 +125,7 @@ def _filled(
         if least_ma > demand.most_ma:
             shares[demand.key] = Share(0, OWN)
         elif tight is not None:
-            shares[demand.key] = Share(0, NO_ROOM)
+            shares[demand.key] = Share(0, UNBALANCE if tight == UNBALANCE else NO_ROOM)
         else:
             for bound in bounds:
                 bound.rest_ma -= least_ma

@@ -13,7 +13,7 @@ A raise never relies on a reduction that its charger has not accepted yet.
 from collections.abc import Iterable, Mapping
 
 from shocpp.energy import meter as site_meter
-from shocpp.energy.failsafe import base_limits, house_at_worst, most_of
+from shocpp.energy.failsafe import base_limits, house_at_worst, most_of, usable
 from shocpp.energy.meter import Cars, House
 from shocpp.energy.model import (
     METER_ABSENT,
@@ -35,7 +35,15 @@ from shocpp.energy.pacing import changed
 from shocpp.energy.reasons import Reasons
 from shocpp.energy.sharing import sharing_of
 from shocpp.energy.situation import FALLBACK, Situation, reckoned
-from shocpp.energy.standing import UNRELIABLE, draw, on_site, phases_of, remembered, standing
+from shocpp.energy.standing import (
+    UNRELIABLE,
+    charging_since,
+    draw,
+    on_site,
+    phases_of,
+    remembered,
+    standing,
+)
 
 LONGEST_STEP_MS = 60_000
 """The longest time between two decisions that counts as served."""
@@ -59,11 +67,12 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
         )
         return Decision(State(states, decided_ms=now_ms), set_points, METER_NONE, None)
     rules = facts.rules
-    meter, new_values = _metered(state, states, facts, rules, now_ms)
+    cars = _cars(facts, states, now_ms)
+    meter, new_values = _metered(state, states, facts, cars, now_ms)
     verdict = site_meter.verdict(meter, rules, now_ms, _charging_since(states.values()))
     if verdict == METER_FROZEN:
         meter = meter._replace(is_frozen=True)
-    house = _house(meter, verdict, facts, rules, now_ms)
+    house = _house(meter, cars, verdict, facts, rules)
     margin_ma = rules.margin_ma if rules.has_meter and verdict not in FALLBACK else 0
     situation = Situation(facts, rules, states, standings, verdict, house, margin_ma, now_ms)
     changed_readings = state.changed + new_values
@@ -95,11 +104,15 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
 
 
 def _metered(
-    state: State, states: Mapping[Key, ConnectorState], facts: Facts, rules: SiteRules, now_ms: int
+    state: State,
+    states: Mapping[Key, ConnectorState],
+    facts: Facts,
+    cars: Cars,
+    now_ms: int,
 ) -> tuple[MeterState, int]:
     """Return the state of the meter after the new readings, and the number of new values."""
-    cars = _cars(facts, now_ms)
-    meter, new_values = site_meter.updated(state.meter, facts.readings, rules, cars, now_ms)
+    assert facts.rules is not None, "without rules no meter counts"
+    meter, new_values = site_meter.updated(state.meter, facts.readings, facts.rules, cars, now_ms)
     for connector in facts.connectors:
         former, memory = state.connectors.get(connector.key), states[connector.key]
         if former is None or former.drawn_ma is None or memory.drawn_ma is None:
@@ -110,28 +123,27 @@ def _metered(
     return site_meter.with_echo(meter, cars, now_ms), new_values
 
 
-def _cars(facts: Facts, now_ms: int) -> Cars:
+def _cars(facts: Facts, states: Mapping[Key, ConnectorState], now_ms: int) -> Cars:
     """Return the bounds of the currents of all cars on the site's phases."""
-    lower, upper = [0, 0, 0], [0, 0, 0]
+    sums = ([0, 0, 0], [0, 0, 0], [0, 0, 0])
     for connector in facts.connectors:
-        bounds = draw(connector, now_ms)
-        for loads, currents in ((lower, bounds.lower_ma), (upper, bounds.upper_ma)):
+        bounds = draw(connector, states[connector.key], now_ms)
+        for loads, currents in zip(sums, bounds, strict=True):
             for phase, current in enumerate(on_site(connector, currents)):
                 loads[phase] += current
-    return Cars((lower[0], lower[1], lower[2]), (upper[0], upper[1], upper[2]))
+    lower, upper, expected = ((loads[0], loads[1], loads[2]) for loads in sums)
+    return Cars(lower, upper, expected)
 
 
 def _charging_since(states: Iterable[ConnectorState]) -> int | None:
     """Return since when a car has charged without a pause, None if none charges."""
-    times = (state.drew_since_ms or state.active_since_ms for state in states)
-    return min((since_ms for since_ms in times if since_ms is not None), default=None)
+    return min(filter(None, map(charging_since, states)), default=None)
 
 
-def _house(meter: MeterState, verdict: str, facts: Facts, rules: SiteRules, now_ms: int) -> House:
+def _house(meter: MeterState, cars: Cars, verdict: str, facts: Facts, rules: SiteRules) -> House:
     if verdict == METER_NONE or verdict in FALLBACK:
         worst = house_at_worst(facts, rules)
-        return House(worst, worst, worst)
-    cars = _cars(facts, now_ms)
+        return House(worst, worst, worst, worst)
     return site_meter.house(meter, cars, sees_cars=verdict != METER_ABSENT)
 
 
@@ -149,7 +161,7 @@ def _set_point(
     if limit_ma is None or not situation.shares_current(connector):
         most_ma = situation.reserved(connector)
     else:
-        drawn = draw(connector, situation.now_ms).lower_ma
+        drawn = draw(connector, states[connector.key], situation.now_ms).lower_ma
         most_ma = max(reckoned(situation, connector, limit_ma), *drawn)
     loads = [0, 0, 0]
     for phase in phases_of(connector, states[connector.key]):
@@ -160,6 +172,6 @@ def _set_point(
 
 def _chosen_alone(connector: Connector, name: str) -> SetPoint:
     """Return the set point of a connector that no limit of the site is for."""
-    limit_ma = most_of(connector)
+    limit_ma = usable(connector, most_of(connector))
     reason = Reason("chosen", {"limit_a": limit_ma // 1_000})
     return SetPoint(connector.key, None, limit_ma, name, reason)

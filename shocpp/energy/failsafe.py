@@ -30,8 +30,13 @@ def base_limits(facts: Facts, rules: SiteRules, unreliable: Collection[Key]) -> 
 
 def fallback_of(connector: Connector, rules: SiteRules) -> int:
     """Return the current of a connector in the fallback: in whole amperes, or 0 if it has none."""
-    most_ma = min(rules.fallback_ma, most_of(connector)) // STEP_MA * STEP_MA
-    return most_ma if most_ma >= connector.min_ma else 0
+    return usable(connector, min(rules.fallback_ma, most_of(connector)))
+
+
+def usable(connector: Connector, limit_ma: int) -> int:
+    """Return a limit in whole amperes, 0 if it is below the least one of its connector."""
+    whole_ma = limit_ma // STEP_MA * STEP_MA
+    return whole_ma if whole_ma >= connector.min_ma else 0
 
 
 def most_of(connector: Connector) -> int:

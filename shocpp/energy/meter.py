@@ -58,10 +58,11 @@ FOLLOWS, REVERSED, ABSENT = "follows", "reversed", "absent"
 
 
 class Cars(NamedTuple):
-    """The currents of all cars on each phase: bounds of what they draw now."""
+    """The currents of all cars on each phase: bounds of what they draw now, and the likely one."""
 
     lower_ma: PerPhase
     upper_ma: PerPhase
+    likely_ma: PerPhase
 
     @property
     def are_known(self) -> bool:
@@ -75,11 +76,13 @@ class House(NamedTuple):
     now_ma     the highest that it can be now
     least_ma   the lowest that it can be now
     highest_ma the highest of the last minute, for raises
+    likely_ma  the likely one, for the balance of the phases
     """
 
     now_ma: PerPhase
     least_ma: PerPhase
     highest_ma: PerPhase
+    likely_ma: PerPhase
 
 
 def updated(
@@ -148,7 +151,7 @@ def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms:
     if now_ms - newest.received_ms > rules.stale_ms:
         return METER_SILENT
     frozen_since_ms = max(meter.same_since_ms, charging_since_ms or now_ms)
-    if meter.is_frozen or now_ms - frozen_since_ms > FROZEN_MS:
+    if meter.is_frozen or now_ms - frozen_since_ms >= FROZEN_MS:
         return METER_FROZEN
     if not meter.is_trusted:
         return METER_NEW
@@ -168,10 +171,11 @@ def house(meter: MeterState, cars: Cars, *, sees_cars: bool) -> House:
     if not sees_cars:
         # What is exported elsewhere must not make room for cars.
         alone = _highest([reading, (0, 0, 0)])
-        return House(alone, alone, alone)
+        return House(alone, alone, alone, alone)
     now = _less(reading, cars.lower_ma)
     highest = _highest([now, *(load for _, load in meter.loads)])
-    return House(now, _less(reading, cars.upper_ma), highest)
+    least, likely = _less(reading, cars.upper_ma), _less(reading, cars.likely_ma)
+    return House(now, least, highest, likely)
 
 
 def _appended(history: tuple[Sums, ...], reading: SiteReading, cars: Cars) -> tuple[Sums, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shocpp.energy.allocation import OWN, STEP_MA, Demand, Share, allocate
-from shocpp.energy.failsafe import Rest, fallback_of, groups_of, limited, most_of
+from shocpp.energy.failsafe import Rest, fallback_of, groups_of, limited, most_of, usable
 from shocpp.energy.model import ALL_PHASES, ENOUGH_CHANGES, Connector, Key, MeterState, PerPhase
 from shocpp.energy.pacing import wait_ms
 from shocpp.energy.ranking import ranked
@@ -93,10 +93,10 @@ def _is_live(connector: Connector) -> bool:
 def _of_unreliable(situation: Situation, connector: Connector, rest: Rest) -> int:
     """Return the limit of a session that counts with its maximum anyway."""
     left_ma = rest.left_for(connector) + situation.reserved(connector)
-    most_ma = min(most_of(connector), left_ma) // STEP_MA * STEP_MA
+    most_ma = min(most_of(connector), left_ma)
     if situation.is_fallback:
         most_ma = min(most_ma, fallback_of(connector, situation.rules))
-    return most_ma if most_ma >= connector.min_ma else 0
+    return usable(connector, most_ma)
 
 
 def _least_house(situation: Situation, meter: MeterState) -> PerPhase:

@@ -78,7 +78,8 @@ def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
         if situation.shares_current(connector):
             # Cars draw a little more than their limits.
             limit_ma = limit_or_maximum(connector, situation.now_ms)
-            excess = max(draw(connector, situation.now_ms).lower_ma) - limit_ma
+            drawn = draw(connector, states[connector.key], situation.now_ms).lower_ma
+            excess = max(drawn) - limit_ma
             rest.take(connector, max(excess, 0), phases)
         else:
             rest.take(connector, situation.reserved(connector), phases)
@@ -92,7 +93,7 @@ def budget_of(situation: Situation, house_ma: PerPhase, tolerance_ma: int = 0) -
     """
     rest, rules = rest_of(situation, house_ma), situation.rules
     groups = {name: (of[0], of[1], of[2]) for name, of in rest.groups_ma.items()}
-    others = [*house_ma]
+    others = [*situation.house.likely_ma]
     for connector in situation.facts.connectors:
         if not situation.shares_current(connector):
             for phase in phases_of(connector, situation.states[connector.key]):

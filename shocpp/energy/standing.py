@@ -59,10 +59,11 @@ UNRELIABLE = (REFUSES, IGNORES, SILENT, UNVERIFIABLE)
 
 
 class Draw(NamedTuple):
-    """Bounds of the present current of a car, for each phase of its charger."""
+    """Bounds of the present current of a car and the likely one, for each phase of its charger."""
 
     lower_ma: tuple[int, ...]
     upper_ma: tuple[int, ...]
+    likely_ma: tuple[int, ...]
 
 
 def in_force(connector: Connector, now_ms: int) -> int | None:
@@ -80,21 +81,26 @@ def limit_or_maximum(connector: Connector, now_ms: int) -> int:
     return connector.max_ma if limit_ma is None else min(limit_ma, connector.max_ma)
 
 
-def draw(connector: Connector, now_ms: int) -> Draw:
-    """Return the bounds of the current that the car of a connector draws now."""
+def draw(connector: Connector, state: ConnectorState, now_ms: int) -> Draw:
+    """Return the current that the car of a connector draws now."""
     count = len(connector.phases)
+    nothing = (0,) * count
     if connector.session is None:
-        return Draw((0,) * count, (0,) * count)
+        return Draw(nothing, nothing, nothing)
     limit_ma, observed = limit_or_maximum(connector, now_ms), _recent(connector, now_ms)
+    seen = state.seen or connector.phases
+    likely = tuple(limit_ma if phase in seen else 0 for phase in connector.phases)
     if observed is None:
-        return Draw((0,) * count, (limit_ma,) * count)
+        return Draw(nothing, (limit_ma,) * count, likely)
     lower, upper = _bounds(observed, limit_ma, count)
     if is_settled(connector, observed):
-        return Draw(lower, upper)
-    # The car is on its way from the observed current to the limit.
+        return Draw(lower, upper, lower if observed.is_of_phases else likely)
+    # The car is on its way from the observed current to the limit, on the phases that it uses.
+    goals = [limit_ma if phase in phases_of(connector, state) else 0 for phase in connector.phases]
     return Draw(
-        tuple(min(current, limit_ma) for current in lower),
-        tuple(max(current, limit_ma) for current in upper),
+        tuple(map(min, lower, goals)),
+        tuple(map(max, upper, goals)),
+        likely,
     )
 
 
@@ -161,6 +167,18 @@ def standing(connector: Connector, state: ConnectorState, now_ms: int) -> str:
         return FOLLOWS if in_force(connector, now_ms) is not None else VERIFYING
     longest_ms = UNPROVEN_MS if state.drawn_ma is None else LATE_PROOF_MS
     return UNVERIFIABLE if now_ms - since_ms >= longest_ms or state.is_unproven else VERIFYING
+
+
+def charging_since(state: ConnectorState) -> int | None:
+    """Return since when a car charges without a pause, None if it does not."""
+    active_since_ms, drew_since_ms = state.active_since_ms, state.drew_since_ms
+    if state.drawn_ma is None or active_since_ms is None:
+        return active_since_ms
+    if drew_since_ms is None:
+        return None
+    # The first current is reported a little later than it flows.
+    began_at_once = drew_since_ms - active_since_ms < LEARN_MS
+    return active_since_ms if began_at_once else drew_since_ms
 
 
 def is_idle(connector: Connector, state: ConnectorState, now_ms: int) -> bool:

@@ -252,10 +252,13 @@ def test_no_limit_rises_into_what_others_may_still_draw(seed: int) -> None:
             reckoned_ma = sum(point.reckoned_ma[phase] for _, point in others)
             for connector, point in others:
                 former = before.get(connector.key)
+                # A new car goes on with its base.
+                former_ma = None if former is None else former.limit_ma
+                former_ma = former_ma or connector.installed.base_ma or 0
                 is_rise = (
                     former is not None
                     and point.standing in FOLLOWERS
-                    and (point.limit_ma or 0) > (former.limit_ma or 0)
+                    and (point.limit_ma or 0) > former_ma
                     and point.reckoned_ma[phase] > 0
                 )
                 if is_rise:

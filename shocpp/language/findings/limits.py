@@ -24,9 +24,9 @@ LIMITS = {
         '"follows_limits": true in {file}',
         "own_maximum": "Stelle den höchsten Strom in ihr selbst ein, und trage ihn als max_a in "
         "{file} ein.",
-        "maxima_exceed": "Auf {phase} können Wallboxen, die Limits nicht sicher einhalten, zusammen "
-        "{sum_a} A ziehen, mehr als die {limit_a} A {bound}: {charge_points}. Stelle den höchsten "
-        "Strom in jeder selbst ein, und trage ihn als max_a in {file} ein.",
+        "maxima_exceed": "Auf {phase} können Wallboxen, die Limits nicht sicher einhalten, "
+        "zusammen {sum_a} A ziehen, mehr als die {limit_a} A {bound}: {charge_points}. Stelle den "
+        "höchsten Strom in jeder selbst ein, und trage ihn als max_a in {file} ein.",
         "of_site": "des Anschlusses",
         "of_group": "der Gruppe „{group}“",
         "base_of_zero": "Ohne den Server lädt hier niemand: {charge_points}. Je {fallback_a} A "
