@@ -72,7 +72,7 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
     verdict = site_meter.verdict(meter, rules, now_ms, _charging_since(states.values()))
     if verdict == METER_FROZEN:
         meter = meter._replace(is_frozen=True)
-    house = _house(meter, cars, verdict, facts, rules)
+    house = _house(meter, verdict, facts, rules)
     margin_ma = rules.margin_ma if rules.has_meter and verdict not in FALLBACK else 0
     situation = Situation(facts, rules, states, standings, verdict, house, margin_ma, now_ms)
     changed_readings = state.changed + new_values
@@ -96,7 +96,7 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
         if connector.key in bases or connector.chosen_ma is not None
     )
     next_state = State(states, meter, now_ms, 0 if sharing.is_raised else changed_readings)
-    known = None if verdict == METER_NONE or situation.is_fallback else house.now_ma
+    known = None if verdict == METER_NONE or situation.is_fallback else house.most_ma
     return Decision(next_state, set_points, verdict, known)
 
 
@@ -144,7 +144,7 @@ def _house(meter: MeterState, cars: Cars, verdict: str, facts: Facts, rules: Sit
     if verdict == METER_NONE or verdict in FALLBACK:
         worst = house_at_worst(facts, rules)
         return House(worst, worst, worst, worst)
-    return site_meter.house(meter, cars, sees_cars=verdict != METER_ABSENT)
+    return site_meter.house(meter, sees_cars=verdict != METER_ABSENT)
 
 
 # -- results ---------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@
     reversed   when cars draw more, it reports less: its sign is wrong
     absent     it does not notice cars: they are not behind it, or it is another meter
 
-The load of the house is the reading less what the cars draw. What a car draws is known with a
-delay, so it lies between two values; the higher load counts for a raise, and so does the highest
-of the last minute.
+The load of the house is the reading less what the cars draw when it comes. What a car draws is
+known with a delay, so the load lies between two values; the higher one counts for a raise, and so
+does the highest of the last minute.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from shocpp.energy.model import (
     METER_NONE,
     METER_REVERSED,
     METER_SILENT,
+    Load,
     MeterState,
     PerPhase,
     SiteReading,
@@ -73,13 +74,13 @@ class Cars(NamedTuple):
 class House(NamedTuple):
     """The load of the house on each phase.
 
-    now_ma     the highest that it can be now
-    least_ma   the lowest that it can be now
-    highest_ma the highest of the last minute, for raises
-    likely_ma  the likely one, for the balance of the phases
+    most_ma     the highest that it can be now
+    least_ma    the lowest that it can be now
+    highest_ma  the highest of the last minute, for raises
+    likely_ma   the likely one, for the balance of the phases
     """
 
-    now_ma: PerPhase
+    most_ma: PerPhase
     least_ma: PerPhase
     highest_ma: PerPhase
     likely_ma: PerPhase
@@ -96,21 +97,26 @@ def updated(
         differs = former is None or reading.currents_ma != former.currents_ma
         changed += differs
         fresh = 1 if gap else min(meter.fresh + 1, RECOVERY)
-        load = _less(reading.currents_ma, cars.lower_ma)
+        load = Load(
+            reading.received_ms,
+            _less(reading.currents_ma, cars.lower_ma),
+            _less(reading.currents_ma, cars.upper_ma),
+            _less(reading.currents_ma, cars.likely_ma),
+        )
         meter = meter._replace(
             newest=reading,
             same_since_ms=reading.received_ms if differs else meter.same_since_ms,
             fresh=fresh,
             is_trusted=(meter.is_trusted and not gap) or fresh == RECOVERY,
             is_frozen=meter.is_frozen and not differs,
-            loads=(*meter.loads, (reading.received_ms, load)),
+            loads=(*meter.loads, load),
             history=_appended(meter.history, reading, cars),
         )
     newest = meter.newest
     if newest is None or now_ms - newest.received_ms > rules.stale_ms:
         meter = meter._replace(fresh=0, is_trusted=False)
-    loads = [load for load in meter.loads if load[0] > now_ms - WINDOW_MS]
-    return meter._replace(loads=tuple(loads)), changed
+    loads = [load for load in meter.loads[:-1] if load.moment_ms > now_ms - WINDOW_MS]
+    return meter._replace(loads=(*loads, *meter.loads[-1:])), changed
 
 
 def with_step(meter: MeterState, change_ma: int, before_ms: int, now_ms: int) -> MeterState:
@@ -155,27 +161,30 @@ def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms:
         return METER_FROZEN
     if not meter.is_trusted:
         return METER_NEW
+    if rules.limit_ma is not None and all(
+        load_ma < -rules.limit_ma for load_ma in meter.loads[-1].most_ma
+    ):
+        # No house exports more than its fuses carry.
+        return METER_REVERSED
     for echo_name, result in ((REVERSED, METER_REVERSED), (ABSENT, METER_ABSENT)):
         if meter.evidence.count(echo_name) >= 2 and FOLLOWS not in meter.evidence:
             return result
     return METER_GOOD
 
 
-def house(meter: MeterState, cars: Cars, *, sees_cars: bool) -> House:
+def house(meter: MeterState, *, sees_cars: bool) -> House:
     """Return the load of the house by the newest reading.
 
     `sees_cars` is False for a meter that cars are not behind: then it reports the house alone.
     """
     assert meter.newest is not None, "a trusted meter has a reading"
-    reading = meter.newest.currents_ma
     if not sees_cars:
         # What is exported elsewhere must not make room for cars.
-        alone = _highest([reading, (0, 0, 0)])
+        alone = _highest([meter.newest.currents_ma, (0, 0, 0)])
         return House(alone, alone, alone, alone)
-    now = _less(reading, cars.lower_ma)
-    highest = _highest([now, *(load for _, load in meter.loads)])
-    least, likely = _less(reading, cars.upper_ma), _less(reading, cars.likely_ma)
-    return House(now, least, highest, likely)
+    newest = meter.loads[-1]
+    highest = _highest([load.most_ma for load in meter.loads])
+    return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma)
 
 
 def _appended(history: tuple[Sums, ...], reading: SiteReading, cars: Cars) -> tuple[Sums, ...]:

@@ -201,6 +201,18 @@ class ConnectorState(NamedTuple):
     is_unproven: bool = False
 
 
+class Load(NamedTuple):
+    """The load of the house when a reading came: the reading less what the cars drew.
+
+    That is known with a delay: `most_ma` and `least_ma` are its bounds, `likely_ma` is between.
+    """
+
+    moment_ms: int
+    most_ma: PerPhase
+    least_ma: PerPhase
+    likely_ma: PerPhase
+
+
 class Sums(NamedTuple):
     """The meter and all cars at one moment, in mA over all phases."""
 
@@ -224,7 +236,7 @@ class MeterState(NamedTuple):
     fresh        readings in a row without a gap, at most as many as trust needs
     is_trusted   False from a silence on until enough readings have come
     is_frozen    it was found to be frozen, and has reported nothing else since
-    loads        the load of the house after each reading of the last minute, with its time
+    loads        the loads of the house of the last minute, and the newest one
     history      older sums, of moments at which it was known what cars draw
     step         the step of a car whose echo in the readings is awaited, None for none
     evidence     the echoes of the last steps: "follows", "reversed" or "absent"
@@ -235,7 +247,7 @@ class MeterState(NamedTuple):
     fresh: int = 0
     is_trusted: bool = False
     is_frozen: bool = False
-    loads: tuple[tuple[int, PerPhase], ...] = ()
+    loads: tuple[Load, ...] = ()
     history: tuple[Sums, ...] = ()
     step: Step | None = None
     evidence: tuple[str, ...] = ()

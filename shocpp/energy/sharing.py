@@ -109,7 +109,7 @@ def _least_house(situation: Situation, meter: MeterState) -> PerPhase:
     if newest is None or limit_ma is None or situation.is_fallback:
         return house.least_ma
     first, second, third = (
-        house.now_ma[phase]
+        house.most_ma[phase]
         if newest.currents_ma[phase] > limit_ma - situation.margin_ma
         else house.least_ma[phase]
         for phase in ALL_PHASES

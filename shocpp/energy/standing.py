@@ -128,7 +128,7 @@ def remembered(connector: Connector, state: ConnectorState, now_ms: int) -> Conn
     if session is None or session.is_late:
         return ConnectorState(ignores=state.ignores, is_unproven=state.is_unproven)
     if state.transaction_id != session.transaction_id:
-        base_ma = connector.installed.base_ma or 0
+        base_ma = min(connector.installed.base_ma or 0, in_force(connector, now_ms) or 0)
         state = ConnectorState(
             transaction_id=session.transaction_id,
             # A new car draws this already: to stop it for a moment would be a write for nothing.

@@ -6,6 +6,7 @@ from typing import Any
 
 from shocpp.energy.model import (
     ConnectorState,
+    Load,
     MeterState,
     PerPhase,
     SiteReading,
@@ -47,7 +48,7 @@ def _meter(values: list[Any]) -> MeterState:
     newest, step = meter.newest, meter.step
     return meter._replace(
         newest=None if newest is None else SiteReading(newest[0], _per_phase(newest[1])),
-        loads=tuple((moment_ms, _per_phase(load)) for moment_ms, load in meter.loads),
+        loads=tuple(Load(load[0], *map(_per_phase, load[1:])) for load in meter.loads),
         history=tuple(starmap(Sums, meter.history)),
         step=None if step is None else Step(step[0], Sums(*step[1])),
         evidence=tuple(meter.evidence),
