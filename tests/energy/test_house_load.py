@@ -230,6 +230,20 @@ def test_a_reversed_meter_is_recognised() -> None:
     assert simulation.overshoot(LIMIT_MA).total_s == 0
 
 
+def test_a_reversed_meter_is_recognised_with_two_cars_at_once() -> None:
+    heater = Appliance(1_500, 3_000, (12_000, 12_000, 12_000))
+    simulation = site(
+        *two_cars(),
+        house=House(QUIET, [heater]),
+        meter=Meter(is_reversed=True),
+        peak_ma=(14_000, 14_000, 14_000),
+    )
+    simulation.plug()
+    simulation.run(HOUR_S)
+    assert verdict(simulation) == METER_REVERSED, simulation.trace()
+    assert simulation.overshoot(LIMIT_MA).longest_s <= 90, simulation.trace()
+
+
 def test_a_meter_that_cars_are_not_behind_is_recognised() -> None:
     simulation = site(*two_cars(), meter=Meter(is_beside=True))
     simulation.plug("garage")
@@ -249,6 +263,19 @@ def test_a_good_meter_keeps_its_verdict() -> None:
     assert isinstance(simulation.controller, Remembering)
     verdicts = {decision.meter for _, decision in simulation.controller.decisions[3:]}
     assert verdicts == {METER_GOOD}
+
+
+def test_a_reading_counts_once() -> None:
+    """The reading before a reduction says nothing new after it."""
+    kettle = Appliance(1_801, 2_400, (8_000, 0, 0))
+    simulation = site(*two_cars(), house=House(QUIET, [kettle]), meter=Meter(every_s=10))
+    simulation.plug()
+    simulation.run_until(2_400)
+    # 35 A less 1 A of margin and 9 A of the house are 12.5 A for each.
+    assert min(point for _, point in simulation.limits("garage", 60) if point) >= 11_000, (
+        simulation.trace(1_795)
+    )
+    assert simulation.loads[-1][0] == 33_000, simulation.trace(1_795)
 
 
 @pytest.mark.parametrize("every_s", [10, 15, 25])
