@@ -140,7 +140,7 @@ def _charging_since(states: Iterable[ConnectorState]) -> int | None:
     return min(filter(None, map(charging_since, states)), default=None)
 
 
-def _house(meter: MeterState, cars: Cars, verdict: str, facts: Facts, rules: SiteRules) -> House:
+def _house(meter: MeterState, verdict: str, facts: Facts, rules: SiteRules) -> House:
     if verdict == METER_NONE or verdict in FALLBACK:
         worst = house_at_worst(facts, rules)
         return House(worst, worst, worst, worst)

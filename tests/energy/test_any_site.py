@@ -252,22 +252,24 @@ def test_no_limit_rises_into_what_others_may_still_draw(seed: int) -> None:
             reckoned_ma = sum(point.reckoned_ma[phase] for _, point in others)
             for connector, point in others:
                 former = before.get(connector.key)
-                # A new car goes on with its base.
-                former_ma = None if former is None else former.limit_ma
-                former_ma = former_ma or connector.installed.base_ma or 0
-                is_rise = (
-                    former is not None
-                    and point.standing in FOLLOWERS
-                    and (point.limit_ma or 0) > former_ma
-                    and point.reckoned_ma[phase] > 0
-                )
-                if is_rise:
-                    # Its charger may still keep a higher limit of before: then this one lowers it.
+                # Its charger may keep a higher limit of before: then this one lowers it.
+                least_ma = max(former.limit_ma or 0 if former else 0, kept_ma(connector, step))
+                is_rise = point.standing in FOLLOWERS and (point.limit_ma or 0) > least_ma
+                if is_rise and point.reckoned_ma[phase]:
                     own_ma = (point.limit_ma or 0) - point.reckoned_ma[phase]
                     assert reckoned_ma + own_ma <= room(step, name, phase), describe(
                         step, name, phase
                     )
         before = points
+
+
+def kept_ma(connector: Connector, step: Step) -> int:
+    """Return the limit that a charger keeps by what it has accepted."""
+    installed, limit_ma = connector.installed, connector.installed.working_ma
+    until_ms = installed.working_until_ms
+    if limit_ma is None or (until_ms is not None and step.now_ms >= until_ms):
+        limit_ma = installed.base_ma
+    return connector.max_ma if limit_ma is None else limit_ma
 
 
 @given(SEEDS)
