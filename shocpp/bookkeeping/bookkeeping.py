@@ -38,6 +38,7 @@ from shocpp.store.books import renaming, transactions
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
 from shocpp.store.keys import EVERYTHING, NO_KEYS, UndeclaredKey
+from shocpp.store.site import set_points
 
 log = logging.getLogger(__name__)
 
@@ -203,6 +204,7 @@ class Bookkeeping:
                 calls.expire(db, now_ms)
                 db.changes.take_notices()
         self.caches.allowlist_file.waiting = new_passwords.waiting(db)
+        self.caches.observes = set_points.are_there(db)
         waiting = calls.waiting_for(db, self._worker, now_ms)
         # Last, so that the next poll repeats one that has failed half-way.
         self._data_version = version

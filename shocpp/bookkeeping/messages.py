@@ -26,15 +26,17 @@ from shocpp.ocpp.facts import (
     SecurityEventReported,
     StatusReported,
 )
-from shocpp.ocpp.frames import Payload, result_text
+from shocpp.ocpp.frames import Call, Payload, parse, result_text
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.json_text import lenient_text
+from shocpp.ocpp.meter_values.currents import currents_in
 from shocpp.ocpp.redaction import redacted
 from shocpp.ocpp.stored import cutting
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome
 from shocpp.store.charge_points import connections, notifications
 from shocpp.store.database import Database
+from shocpp.store.site import observed
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +161,8 @@ class Messages:
         stored = unit.add_received(sender, event.action, job)
         frame = ReceivedFrame(sender, stored, job.received_ms, unit.entry(sender))
         decided = write_fact(unit, frame, job.fact)
+        if unit.observes and isinstance(job.fact, MeterValuesReported):
+            _observe_currents(unit, frame, job.fact, job.text)
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
         answer = result_text(event.unique_id, confirmation)
@@ -188,6 +192,20 @@ class Messages:
         doorbells = effects.settle(unit.db, job.call_id, job.token, job.outcome, unit.now_ms)
         for doorbell in doorbells:
             unit.ring_after_commit(doorbell)
+
+
+def _observe_currents(
+    unit: UnitOfWork, frame: ReceivedFrame, reported: MeterValuesReported, text: str
+) -> None:
+    """Write the currents of a MeterValues, which prove if its charger keeps its limits."""
+    call = parse(text)
+    currents = currents_in(call.payload.get("meterValue")) if isinstance(call, Call) else []
+    # Both have one member for each entry, but of endless lists.
+    if len(currents) == len(reported.readings):
+        seen = observed.seen_in(zip(currents, reported.readings, strict=True), frame.received_ms)
+        if seen is not None:
+            row = frame.sender.row
+            observed.record(unit.db, row, reported.connector_id, seen, frame.received_ms)
 
 
 def _write_boot(unit: UnitOfWork, frame: ReceivedFrame, booted: Booted) -> None:

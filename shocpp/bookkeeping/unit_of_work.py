@@ -29,6 +29,7 @@ from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import NO_FRAME, Dropped, Frame, dropped
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
+from shocpp.store.site import set_points
 
 LAST_SEEN_EVERY_MS = 5_000
 """The smallest time between two writes of one Charge Point's last-seen time."""
@@ -52,8 +53,8 @@ RunningOf = dict[tuple[int, int | None], Running | None]
 class Caches:
     """The memory of a worker between its transactions: its files of conf/, and rows on disk.
 
-    `awaits_export` is True while a record may wait for its accounting file. `reserve` is that of
-    the disk.
+    `awaits_export` is True while a record may wait for its accounting file, `observes` while
+    somebody limits current. `reserve` is that of the disk.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Caches:
         self.stored_tags = properties.stored_tags(db)
         tags.fall_back_to(self.stored_tags)
         self.awaits_export = False
+        self.observes = set_points.are_there(db)
         self.charge_points: dict[str, ChargePoint] = {}
         self.last_seen_ms: dict[int, int] = {}
         self.running: dict[int, RunningOf] = {}
@@ -139,6 +141,7 @@ class UnitOfWork:
         self.has_records = False
         self.log_lines: list[tuple[Any, ...]] = []
         self.reserve = caches.reserve
+        self.observes = caches.observes
         self._caches = caches
         self._frames: list[Frame] = []
         self._dropped: list[Dropped] = []

@@ -20,7 +20,7 @@ The rule takes a `Sample`. One of any JSON becomes an `AnySample`; a plain one m
 a structure with these members at once (`quick.structures`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from functools import lru_cache
 from itertools import product
@@ -272,9 +272,7 @@ def _power_from_current(
     every = list(of_current)
     if not every:
         return None, None
-    # Beside currents of phases, one without a phase may be their sum or one of them.
-    of_phases = [sample for sample in every if sample.phase]
-    location, currents = _best_group(of_phases or every, _thousandths)
+    location, currents = best_currents(every)
     # The voltage between two phases (L1-L2) is not that of a phase.
     to_neutral = (sample for sample in of_voltage if _label_of(sample).word.count("L") < 2)
     _, voltages = _best_group(to_neutral, _thousandths)
@@ -286,6 +284,13 @@ def _power_from_current(
     power_w = whole_number((microwatt + 500_000) // 1_000_000)
     source = _source(location, currents) + FROM_CURRENT
     return (None, None) if power_w is None else (power_w, source)
+
+
+def best_currents(every: Sequence[Sample]) -> tuple[str, dict[str, int]]:
+    """Return the best location, and the currents of its samples in mA by phase."""
+    # Beside currents of phases, one without a phase may be their sum or one of them.
+    of_phases = [sample for sample in every if sample.phase]
+    return _best_group(of_phases or every, _thousandths)
 
 
 def _wh(sample: Sample) -> Quantity | None:

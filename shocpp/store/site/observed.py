@@ -1,11 +1,15 @@
 """The newest currents that chargers have reported of their connectors."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from shocpp.ledger.clocks import clocked
+from shocpp.ocpp.facts import Reading
+from shocpp.ocpp.meter_values.currents import Currents, EntryCurrents
 from shocpp.store.database import Database
 
-Currents = tuple[int | None, int | None, int | None]
-"""The currents of a charger's own L1, L2 and L3 in mA; None: not reported."""
+SET_BACK_MS = 120_000
+"""The time after which an older report counts again: the charger's clock was set back."""
 
 
 class Seen(NamedTuple):
@@ -29,15 +33,40 @@ class ObservedCurrent(NamedTuple):
     received_ms: int
 
 
+def seen_in(entries: Iterable[tuple[EntryCurrents, Reading]], received_ms: int) -> Seen | None:
+    """Return the newest report in the entries of one message, or None.
+
+    Chargers may send each sample in an entry of its own: those of one moment are one report.
+    """
+    newest: Seen | None = None
+    for (currents_ma, offered_ma), reading in entries:
+        if currents_ma is None and offered_ma is None and reading.power_w is None:
+            continue
+        sampled_ms = clocked(reading.sampled_ms)
+        measured_ms = received_ms if sampled_ms is None else min(sampled_ms, received_ms)
+        seen = Seen(currents_ma, reading.power_w, offered_ma, measured_ms)
+        if newest is None or seen.measured_ms > newest.measured_ms:
+            newest = seen
+        elif seen.measured_ms == newest.measured_ms:
+            newest = Seen(
+                newest.currents_ma if seen.currents_ma is None else seen.currents_ma,
+                newest.power_w if seen.power_w is None else seen.power_w,
+                newest.offered_ma if seen.offered_ma is None else seen.offered_ma,
+                newest.measured_ms,
+            )
+    return newest
+
+
 def record(db: Database, charge_point: int, connector_id: int, seen: Seen, now_ms: int) -> None:
     """Store a report of a charger, a row id, unless a newer one is stored."""
-    # A charger sends what it has measured while it was offline after it has connected again.
+    # What a charger has measured while it was offline may follow what it measures now.
     db.execute(
         "INSERT INTO observed_current VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " l1_ma = excluded.l1_ma, l2_ma = excluded.l2_ma, l3_ma = excluded.l3_ma,"
         " power_w = excluded.power_w, offered_ma = excluded.offered_ma,"
         " measured_ms = excluded.measured_ms, received_ms = excluded.received_ms"
-        " WHERE excluded.measured_ms >= measured_ms",
+        " WHERE excluded.measured_ms >= measured_ms"
+        " OR excluded.received_ms >= received_ms + ?",
         (
             charge_point,
             connector_id,
@@ -46,6 +75,7 @@ def record(db: Database, charge_point: int, connector_id: int, seen: Seen, now_m
             seen.offered_ma,
             seen.measured_ms,
             now_ms,
+            SET_BACK_MS,
         ),
     )
 
