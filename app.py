@@ -15,6 +15,7 @@ from shocpp.interfaces.web.app import create_app
 from shocpp.metrics.counter_files import CounterFile, counters_folder
 from shocpp.metrics.counters import Counters
 from shocpp.settings import read_settings
+from shocpp.site.thread import SiteThread
 
 
 def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
@@ -33,9 +34,12 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     connect, slots = application.config["CONNECT"], application.config["SLOTS"]
     cgi_listener = CgiListener(settings, connect, slots, threads, application.config["CALLERS"])
     cgi_listener.start()
+    site = SiteThread(settings, switchboard.chargers, connect)
+    site.start()
     # At the exit they run in the opposite order. The end of the switchboard ends all waits for
     # chargers, so that the last requests are answered.
     atexit.register(cgi_listener.wait)
     atexit.register(switchboard.stop)
+    atexit.register(site.stop)
     atexit.register(cgi_listener.close)
     return application

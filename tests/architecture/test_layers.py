@@ -142,6 +142,7 @@ BROAD = {
     ("shocpp/interfaces/websocket/transport.py", "upgrade"): (
         "simple-websocket raises anything for a bad request"
     ),
+    ("shocpp/site/thread.py", "_run"): "cars must not be without limits because of one error",
     ("shocpp/store/database.py", "writing"): "rolls back and raises on",
     ("shocpp/store/database.py", "savepoint"): "rolls back and raises on",
     ("gunicorn.conf.py", "*"): "each validator of gunicorn's settings raises its own",

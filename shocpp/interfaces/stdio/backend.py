@@ -182,12 +182,21 @@ def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
 
     Raises StoreUnavailable if the connection was closed because the database could not be written.
     """
+    # Imported here, because commands that never serve import this module, too.
+    from shocpp.site.thread import SiteThread
+    from shocpp.store.thread_database import ThreadDatabase
+
     # poll, because epoll does not accept regular files: shocpp-backend < frames.txt
     switchboard = Switchboard(settings, selectors.PollSelector())
     switchboard.adopt(StdioTransport(0, 1, remote), admitted)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: switchboard.end_soon())
+    databases = ThreadDatabase()
+    switchboard.close_idle_by(databases.close_idle)
+    site = SiteThread(settings, switchboard.chargers, databases.connection)
+    site.start()
     switchboard.run(until=switchboard.is_empty)
+    site.stop()
     trouble = switchboard.health()
     if trouble is not None:
         raise StoreUnavailable(trouble)

@@ -8,13 +8,17 @@ from shocpp.store.database import Database
 
 
 class SiteCharger(NamedTuple):
-    """A Charge Point on file; `connected_ms` is None if it is not connected."""
+    """A Charge Point on file; `connected_ms` is None if it is not connected.
+
+    `booted_ms` is the time of its last BootNotification, None if it has sent none.
+    """
 
     row: int
     charge_point_id: str
     vendor: str | None
     model: str | None
     firmware: str | None
+    booted_ms: int | None
     connected_ms: int | None
     last_seen_ms: int
 
@@ -40,8 +44,8 @@ class StatusReport(NamedTuple):
 def chargers(db: Database) -> list[SiteCharger]:
     """Return the Charge Points on file, by row id."""
     rows = db.execute(
-        "SELECT charge_point.id, charge_point_id, vendor, model, firmware, connected_ms,"
-        " last_heard_ms FROM charge_point"
+        "SELECT charge_point.id, charge_point_id, vendor, model, firmware, booted_ms,"
+        " connected_ms, last_heard_ms FROM charge_point"
         " LEFT JOIN connection ON connection.charge_point = charge_point.id"
         " ORDER BY charge_point.id"
     )
@@ -53,7 +57,7 @@ def sessions(db: Database) -> list[OpenSession]:
     rows = db.execute(
         "SELECT charge_point, connector_id, transaction_id, started_ms, received_ms, max(id)"
         " FROM started_transaction INDEXED BY started_transaction_unstopped"
-        " WHERE state <> 'stopped' AND state = 'open' AND status = 'Accepted'"
+        " WHERE state <> 'stopped' AND state = 'open'"
         " GROUP BY charge_point, connector_id"
     )
     return [OpenSession(*row[:5]) for row in rows.fetchall()]

@@ -1,0 +1,338 @@
+"""The facts of one decision about limits, from the database and conf/."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from shocpp.calls.outcomes import is_unsent
+from shocpp.charger_models.charging_profiles import (
+    QUESTIONS,
+    ProfileChoice,
+    capabilities_of,
+    profile_choice,
+)
+from shocpp.configuration.charge_points import Allowlist
+from shocpp.configuration.power.keys import Power
+from shocpp.configuration.site import SiteConf
+from shocpp.energy.model import (
+    VOLT,
+    Connector,
+    Facts,
+    Installed,
+    Key,
+    Observed,
+    Session,
+    SiteReading,
+)
+from shocpp.ocpp.charging_profiles import (
+    DEFAULT_PROFILE,
+    TX_PROFILE,
+    Variant,
+    working_id,
+)
+from shocpp.ocpp.identity import identity_key
+from shocpp.site.present import chosen_of
+from shocpp.store import calls
+from shocpp.store.charge_points import present
+from shocpp.store.charge_points.charging import ConnectorState
+from shocpp.store.database import Database
+from shocpp.store.site import chargers, limits, observed, profiles, set_points
+from shocpp.store.site.chargers import OpenSession, SiteCharger
+from shocpp.store.site.observed import ObservedCurrent
+from shocpp.store.site.profiles import HOUR_MS, InstalledProfile
+from shocpp.store.site.set_points import StoredSetPoint
+
+LATE_MS = 300_000
+"""The age of a start at its receipt from which its transaction may be over already."""
+
+LATEST_MS = 900_000
+"""The time after which a late transaction counts: its stop would have come by now."""
+
+SAME_CLOCK_MS = 60_000
+"""The delay of a report that is one of the clock, and not of the report."""
+
+GONE_MS = 30 * 86_400_000
+"""The time without a frame after which a charger without an entry of its own does not count."""
+
+_PAUSED = ("SuspendedEV", "Finishing")
+
+
+class ChargerFacts(NamedTuple):
+    """All that the Calls to a charger depend on.
+
+    choice     the profiles that it takes, as far as it has not refused them
+    installed  the profiles that it has accepted
+    has_told   True if its configuration keys about profiles are known
+    """
+
+    charger: SiteCharger
+    choice: ProfileChoice
+    installed: Sequence[InstalledProfile]
+    has_told: bool
+
+    def ours(self, profile_id: int) -> InstalledProfile | None:
+        """Return the installed profile with an id of ours, or None."""
+        return next((one for one in self.installed if one.profile_id == profile_id), None)
+
+    @property
+    def working(self) -> Variant | None:
+        """The kind of its working limits, None if it refuses all."""
+        return next(iter(self.choice.working), None)
+
+    @property
+    def has_one_profile(self) -> bool:
+        """True if its working limit takes the place of its base."""
+        base, working = self.choice.base, self.working
+        if base is None or working is None:
+            return False
+        return (base.purpose, base.stack_level) == (working.purpose, working.stack_level)
+
+
+class Gathered(NamedTuple):
+    """The facts, the chargers they are about by identity, and the set points so far."""
+
+    facts: Facts
+    chargers: Mapping[str, ChargerFacts]
+    stored: Mapping[Key, StoredSetPoint]
+
+
+def gather(
+    db: Database,
+    conf: SiteConf | None,
+    allowlist: Allowlist,
+    readings: Sequence[SiteReading],
+    now_ms: int,
+) -> Gathered:
+    """Return the facts of a decision with these readings of the site's meter."""
+    return _Gathering(db, conf, allowlist, now_ms).gathered(readings)
+
+
+class _Gathering:
+    """The rows of one decision, each table read once."""
+
+    def __init__(
+        self, db: Database, conf: SiteConf | None, allowlist: Allowlist, now_ms: int
+    ) -> None:
+        self._db, self._conf, self._allowlist, self._now_ms = db, conf, allowlist, now_ms
+        self._states = present.connectors(db)
+        self._configuration = chargers.configuration(db, QUESTIONS)
+        self._sessions = {
+            (session.charge_point, session.connector_id): session
+            for session in chargers.sessions(db)
+        }
+        self._choices = limits.present(db, now_ms)
+        self._installed = profiles.installed(db)
+        self._refused = profiles.refused(db)
+        self._writes = profiles.writes(db, (now_ms - 24 * HOUR_MS) // HOUR_MS + 1)
+        self._observed = {
+            (one.charge_point_id, one.connector_id): one for one in observed.present(db)
+        }
+        self._stored = {
+            (row.charge_point_id, row.connector_id): row for row in set_points.present(db)
+        }
+
+    def gathered(self, readings: Sequence[SiteReading]) -> Gathered:
+        """Return the facts."""
+        counted = [one for one in chargers.chargers(self._db) if self._counts(one)]
+        of_chargers = {one.charge_point_id: self._charger(one) for one in counted}
+        connectors = tuple(
+            self._connector(facts, connector_id)
+            for facts in of_chargers.values()
+            for connector_id in self._connector_ids(facts)
+        )
+        rules = None if self._conf is None else self._conf.rules
+        return Gathered(Facts(rules, connectors, tuple(readings)), of_chargers, self._stored)
+
+    def _counts(self, charger: SiteCharger) -> bool:
+        """Return True if a charger may connect, and has not been gone for long."""
+        name = charger.charge_point_id
+        if self._allowlist.is_listed(name):
+            return True
+        is_new = self._now_ms - charger.last_seen_ms < GONE_MS
+        return is_new and self._allowlist.entry(name) is not None
+
+    def _power(self, charge_point_id: str) -> Power:
+        entry = self._allowlist.entry(charge_point_id)
+        return Power() if entry is None else entry.power
+
+    def _charger(self, charger: SiteCharger) -> ChargerFacts:
+        name, told = charger.charge_point_id, self._configuration.get(charger.row, {})
+        values = {key: value for key, value in told.items() if value is not None}
+        choice = profile_choice(
+            charger.vendor,
+            charger.model,
+            charger.firmware,
+            capabilities_of(values),
+            self._power(name).profile,
+        )
+        refused = {
+            one.variant
+            for one in self._refused
+            if one.charge_point_id == name and one.firmware == charger.firmware
+        }
+        installed = [one for one in self._installed if one.charge_point_id == name]
+        return ChargerFacts(charger, choice.without(refused), installed, bool(told))
+
+    def _connector_ids(self, facts: ChargerFacts) -> list[int]:
+        """Return the connectors of a charger; one that has reported none has one."""
+        row, name = facts.charger.row, facts.charger.charge_point_id
+        known = {state.connector_id for state in self._states.get(row, ())}
+        known |= {connector_id for of, connector_id in self._sessions if of == row}
+        known |= {connector_id for of, connector_id in self._stored if of == name}
+        known |= {one.connector_id for one in facts.installed}
+        known |= {one.connector_id for one in self._choices if one.charge_point_id == name}
+        return sorted(one for one in known if one > 0) or [1]
+
+    def _connector(self, facts: ChargerFacts, connector_id: int) -> Connector:
+        charger, now_ms = facts.charger, self._now_ms
+        name = charger.charge_point_id
+        power, key = self._power(name), (name, connector_id)
+        open_session = self._sessions.get((charger.row, connector_id))
+        report, state = self._observed.get(key), self._state(charger.row, connector_id)
+        session = None
+        if open_session is not None:
+            session = self._session(charger.row, open_session, report, state)
+        chosen = chosen_of(self._choices, name, connector_id)
+        stored, conf = self._stored.get(key), self._conf
+        refuses = facts.choice.base is None if conf is None else facts.working is None
+        return Connector(
+            key,
+            power.phases,
+            power.min_ma,
+            power.max_ma,
+            power.priority,
+            () if conf is None else tuple(conf.members.get(identity_key(name), ())),
+            None if chosen is None else chosen.limit_ma,
+            charger.connected_ms is not None,
+            session,
+            _installed(facts, connector_id, open_session, stored, now_ms),
+            None if report is None else observed_of(report, len(power.phases)),
+            refuses,
+            self._is_silent(stored),
+            power.follows_limits,
+            facts.choice.keeps_last,
+            self._writes.get(name, 0),
+        )
+
+    def _state(self, row: int, connector_id: int) -> ConnectorState | None:
+        states = self._states.get(row, ())
+        return next((one for one in states if one.connector_id == connector_id), None)
+
+    def _session(
+        self,
+        row: int,
+        session: OpenSession,
+        report: ObservedCurrent | None,
+        state: ConnectorState | None,
+    ) -> Session:
+        is_paused = (
+            state is not None and state.told_ms >= session.received_ms and state.status in _PAUSED
+        )
+        is_late = self._is_late(row, session, report)
+        return Session(session.transaction_id, session.received_ms, is_late, is_paused)
+
+    def _is_late(self, row: int, session: OpenSession, report: ObservedCurrent | None) -> bool:
+        """Return True if a start came late and nothing shows that its transaction is still open."""
+        received_ms = session.received_ms
+        if session.started_ms is None or received_ms - session.started_ms <= LATE_MS:
+            return False
+        if self._now_ms - received_ms > LATEST_MS:
+            return False
+        if (
+            report is not None
+            and report.received_ms > received_ms
+            and report.received_ms - report.measured_ms <= LATE_MS
+        ):
+            return False
+        state = chargers.newest_report(self._db, row, session.connector_id)
+        return not (
+            state is not None
+            and state.status == "Charging"
+            and state.received_ms > received_ms
+            and state.reported_ms is not None
+            and state.received_ms - state.reported_ms <= LATE_MS
+        )
+
+    def _is_silent(self, stored: StoredSetPoint | None) -> bool:
+        """Return True if a charger has not answered the newest limit that it was sent."""
+        if stored is None or stored.sent_call is None:
+            return False
+        outcome = calls.outcome(self._db, stored.sent_call)
+        return outcome is not None and is_unanswered(outcome)
+
+
+def is_unanswered(outcome: calls.CallOutcome) -> bool:
+    """Return True if a Call was sent, and the charger has not answered in time."""
+    return outcome.state == "expired" and not is_unsent(outcome)
+
+
+def observed_of(report: ObservedCurrent, phases: int) -> Observed | None:
+    """Return the current of each phase of a charger by its report, None if it has none."""
+    # Clocks of chargers differ: a report that comes this soon is one of now.
+    delay_ms = report.received_ms - report.measured_ms
+    measured_ms = report.received_ms if delay_ms <= SAME_CLOCK_MS else report.measured_ms
+    power_ma = None if report.power_w is None else max(report.power_w, 0) * 1000 // VOLT
+    reported = [] if report.currents_ma is None else [*report.currents_ma][:phases]
+    missing = reported.count(None)
+    if reported and missing < len(reported):
+        known = sum(current or 0 for current in reported)
+        if missing and power_ma is None:
+            # One value for a charger on three phases is none of its phases' alone.
+            highest = max(current or 0 for current in reported)
+            return Observed((highest,) * phases, measured_ms, is_of_phases=False)
+        rest = max((power_ma or 0) - known, 0) // missing if missing else 0
+        currents = tuple(rest if current is None else current for current in reported)
+        return Observed(currents, measured_ms)
+    if power_ma is None:
+        return None
+    return Observed((power_ma // phases,) * phases, measured_ms, is_of_phases=phases == 1)
+
+
+def _installed(
+    facts: ChargerFacts,
+    connector_id: int,
+    session: OpenSession | None,
+    stored: StoredSetPoint | None,
+    now_ms: int,
+) -> Installed:
+    """Return the limits in force at a connector by the profiles that its charger has accepted.
+
+    The highest level wins, and a TxProfile wins over a TxDefaultProfile (OCPP 1.6 §3.13.2).
+    """
+    mine = [
+        one
+        for one in facts.installed
+        if one.connector_id in (0, connector_id) and (one.ends_ms is None or one.ends_ms > now_ms)
+    ]
+    defaults = [one for one in mine if one.purpose == DEFAULT_PROFILE]
+    working_limit = working_id(connector_id)
+    lasting = [one for one in defaults if one.ends_ms is None and one.profile_id != working_limit]
+    of_session = [
+        one
+        for one in mine
+        if one.purpose == TX_PROFILE
+        and session is not None
+        and one.transaction_id in (None, session.transaction_id)
+    ]
+    base = max(lasting, key=_rank, default=None)
+    above = [one for one in defaults if one not in lasting and _is_above(one, base)]
+    working = max(of_session or above, key=_rank, default=None)
+    accepted_ms = max((one.accepted_ms for one in (base, working) if one is not None), default=0)
+    if facts.has_one_profile and base is not None and working is None:
+        # Its one profile is both: the base is what was decided for it.
+        decided_ma = base.limit_ma if stored is None or stored.base_ma is None else stored.base_ma
+        return Installed(decided_ma, base.limit_ma, None, accepted_ms)
+    return Installed(
+        None if base is None else base.limit_ma,
+        None if working is None else working.limit_ma,
+        None if working is None else working.ends_ms,
+        accepted_ms,
+    )
+
+
+def _rank(profile: InstalledProfile) -> tuple[int, int]:
+    # The profile of a connector wins over that of all.
+    return profile.stack_level, profile.connector_id
+
+
+def _is_above(profile: InstalledProfile, base: InstalledProfile | None) -> bool:
+    return base is None or _rank(profile) > _rank(base)

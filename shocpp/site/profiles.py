@@ -1,0 +1,213 @@
+"""The Calls that bring the limits of a connector into its charger.
+
+The base is a profile without a duration that stays in force without the server. The working limit
+of a session lies on top of it for WORKING_S, and is sent again while the session goes on. Of some
+chargers one profile is both.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from shocpp.energy.model import Connector, SetPoint
+from shocpp.energy.standing import in_force
+from shocpp.ocpp.charging_profiles import (
+    TX_PROFILE,
+    Profile,
+    Variant,
+    base_id,
+    clear_payload,
+    set_payload,
+    working_id,
+)
+from shocpp.site.facts import ChargerFacts
+from shocpp.store.site.profiles import InstalledProfile
+
+WORKING_S = 900
+"""The duration of a working limit: so long after the last one the base is in force."""
+
+KEEP_ALIVE_MS = 600_000
+"""The age of a working limit at which it is sent again."""
+
+MOST_AFTER_BOOTS = 100
+"""Writes a day up to which the limits are sent again after each boot.
+
+Profiles survive a boot (OCPP 1.6 errata 3.37), but not in every charger. Some boot at each
+reconnect.
+"""
+
+FIRST, REDUCTION, QUESTION, BASE, RAISE, KEEP_ALIVE, OBSERVATION = range(7)
+"""The ranks of Calls, the most urgent first.
+
+FIRST is a working limit that comes before the base, because the car would dip to the base.
+"""
+
+
+class Wanted(NamedTuple):
+    """A Call that a charger needs.
+
+    connector_id   the connector whose limit it sets, None if it sets none
+    content        what it brings: an equal one is not sent again at once
+    """
+
+    rank: int
+    action: str
+    payload: dict[str, Any]
+    connector_id: int | None
+    content: tuple[object, ...]
+
+
+def wanted_calls(
+    facts: ChargerFacts, connector: Connector, set_point: SetPoint | None, now_ms: int
+) -> Iterator[Wanted]:
+    """Yield the Calls that a connector needs for its set point; without one, it gets no limit."""
+    plan = _Plan(facts, connector, set_point, now_ms)
+    yield from plan.single() if facts.has_one_profile else plan.two_levels()
+
+
+def repeated(
+    facts: ChargerFacts, connector: Connector, set_point: SetPoint, now_ms: int
+) -> Wanted | None:
+    """Return the working limit that is installed as a Call, to be sent once more, or None."""
+    plan = _Plan(facts, connector, set_point, now_ms)
+    variant = facts.working
+    if not plan.has_working or variant is None or set_point.limit_ma is None:
+        return None
+    return plan.set(KEEP_ALIVE, plan.working(variant, set_point.limit_ma))
+
+
+class _Plan:
+    """The profiles of one connector as they are, and as they are to be."""
+
+    def __init__(
+        self, facts: ChargerFacts, connector: Connector, set_point: SetPoint | None, now_ms: int
+    ) -> None:
+        self._facts, self._connector, self._now_ms = facts, connector, now_ms
+        self._id = connector.key[1]
+        session = connector.session
+        self.has_session = session is not None and not session.is_late
+        self._base_ma = None if set_point is None else set_point.base_ma
+        self._limit_ma = set_point.limit_ma if set_point is not None and self.has_session else None
+        in_force_ma = in_force(connector, now_ms)
+        self._in_force_ma = connector.max_ma if in_force_ma is None else in_force_ma
+
+    @property
+    def has_working(self) -> bool:
+        """Return True if our working limit is in force."""
+        return self._installed(working_id(self._id)) is not None
+
+    def single(self) -> Iterator[Wanted]:
+        """Yield the Calls for the one profile of a charger that keeps its last limit."""
+        limit_ma = self._base_ma if self._limit_ma is None else self._limit_ma
+        installed = self._installed(base_id(self._id))
+        variant = self._facts.choice.base
+        if limit_ma is None:
+            if installed is not None:
+                yield self._clear(RAISE, base_id(self._id))
+        elif variant is not None and self._differs(installed, variant, limit_ma):
+            yield self.set(self._rank(limit_ma), self._base(variant, limit_ma))
+
+    def two_levels(self) -> Iterator[Wanted]:
+        """Yield the Calls for the base and the working limit."""
+        base, working = [*self._for_base()], [*self._for_working()]
+        limit_ma, base_ma = self._limit_ma, self._base_ma
+        if (
+            base
+            and working
+            and limit_ma is not None
+            and base_ma is not None
+            and not self.has_working
+            and limit_ma > base_ma
+        ):
+            working = [working[0]._replace(rank=FIRST)]
+        yield from base
+        yield from working
+
+    def _for_base(self) -> Iterator[Wanted]:
+        base_ma, variant = self._base_ma, self._facts.choice.base
+        installed = self._installed(base_id(self._id))
+        if base_ma is None:
+            if installed is not None:
+                yield self._clear(RAISE, base_id(self._id))
+            return
+        if variant is None or not self._differs(installed, variant, base_ma):
+            return
+        is_effective = not self.has_working and base_ma < self._in_force_ma
+        yield self.set(REDUCTION if is_effective else BASE, self._base(variant, base_ma))
+
+    def _for_working(self) -> Iterator[Wanted]:
+        installed, variant = self._installed(working_id(self._id)), self._facts.working
+        limit_ma = self._limit_ma
+        if limit_ma is None:
+            # The next session must not begin with the limit of this one.
+            if installed is not None:
+                yield self._clear(BASE, working_id(self._id))
+            return
+        if variant is None:
+            return
+        is_old = (
+            installed is not None
+            and installed.ends_ms is not None
+            and self._now_ms - installed.accepted_ms >= KEEP_ALIVE_MS
+        )
+        if is_old or self._differs(installed, variant, limit_ma) or self._is_of_other(installed):
+            yield self.set(self._rank(limit_ma), self.working(variant, limit_ma))
+
+    def _rank(self, limit_ma: int) -> int:
+        if limit_ma < self._in_force_ma:
+            return REDUCTION
+        return KEEP_ALIVE if limit_ma == self._in_force_ma and self.has_working else RAISE
+
+    def _installed(self, profile_id: int) -> InstalledProfile | None:
+        """Return an installed profile of ours that is in force."""
+        installed = self._facts.ours(profile_id)
+        if installed is None or installed.connector_id != self._id:
+            return None
+        is_over = installed.ends_ms is not None and installed.ends_ms <= self._now_ms
+        return None if is_over else installed
+
+    def _differs(self, installed: InstalledProfile | None, variant: Variant, limit_ma: int) -> bool:
+        """Return True if a profile is not installed as it is to be, or may have been lost."""
+        if installed is None or installed.variant != variant or installed.limit_ma != limit_ma:
+            return True
+        charger = self._facts.charger
+        has_booted = (charger.booted_ms or 0) > installed.accepted_ms
+        return installed.firmware != charger.firmware or (
+            has_booted and self._connector.writes < MOST_AFTER_BOOTS
+        )
+
+    def _is_of_other(self, installed: InstalledProfile | None) -> bool:
+        session = self._connector.session
+        return (
+            installed is not None
+            and session is not None
+            and installed.purpose == TX_PROFILE
+            and installed.transaction_id != session.transaction_id
+        )
+
+    def _base(self, variant: Variant, limit_ma: int) -> Profile:
+        return Profile(self._id, base_id(self._id), variant, limit_ma, len(self._connector.phases))
+
+    def working(self, variant: Variant, limit_ma: int) -> Profile:
+        """Return the profile of a working limit."""
+        session = self._connector.session
+        assert session is not None, "a working limit is that of a session"
+        return Profile(
+            self._id,
+            working_id(self._id),
+            variant,
+            limit_ma,
+            len(self._connector.phases),
+            session.transaction_id if variant.purpose == TX_PROFILE else None,
+            None if self._facts.choice.keeps_last else WORKING_S,
+        )
+
+    def set(self, rank: int, profile: Profile) -> Wanted:
+        """Return the Call that installs a profile."""
+        payload = set_payload(profile, self._now_ms)
+        content = (profile.profile_id, profile.variant, profile.limit_ma, profile.transaction_id)
+        return Wanted(rank, "SetChargingProfile", payload, self._id, content)
+
+    def _clear(self, rank: int, profile_id: int) -> Wanted:
+        """Return the Call that removes a profile."""
+        payload = clear_payload(profile_id)
+        return Wanted(rank, "ClearChargingProfile", payload, None, ("clear", profile_id))

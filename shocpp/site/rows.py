@@ -1,0 +1,57 @@
+"""The rows of the table `set_point`: each decision with its reason, and what became of it."""
+
+from collections.abc import Mapping
+
+from shocpp.energy.model import Decision, Key
+from shocpp.energy.standing import in_force
+from shocpp.language.site import stored_reason
+from shocpp.site.calls import Sent
+from shocpp.site.facts import Gathered
+from shocpp.store.site.set_points import StoredSetPoint
+
+
+def rows_of(
+    gathered: Gathered, decision: Decision, sent: Mapping[Key, Sent], moment_ms: int
+) -> list[StoredSetPoint]:
+    """Return the rows of the set points; `sent` has the limits that are sent now."""
+    connectors = {one.key: one for one in gathered.facts.connectors}
+    rows = []
+    for point in decision.set_points:
+        connector, former = connectors[point.key], gathered.stored.get(point.key)
+        is_same = (
+            former is not None
+            and former.limit_ma == point.limit_ma
+            and former.base_ma == point.base_ma
+        )
+        new = sent.get(point.key)
+        call = (None, None) if former is None else (former.sent_call, former.sent_ms)
+        observed, installed = connector.observed, connector.installed
+        confirmed_ma = installed.base_ma
+        if connector.session is not None:
+            confirmed_ma = in_force(connector, moment_ms)
+        state = decision.state.connectors[point.key]
+        rows.append(
+            StoredSetPoint(
+                *point.key,
+                point.limit_ma,
+                point.base_ma,
+                " ".join(f"L{phase + 1}" for phase in sorted(state.used or connector.phases)),
+                stored_reason(point.reason),
+                point.standing,
+                former.since_ms if former is not None and is_same else moment_ms,
+                *(call if new is None else new[:2]),
+                confirmed_ma,
+                installed.accepted_ms or None,
+                None if observed is None else max(observed.currents_ma),
+                None if observed is None else observed.measured_ms,
+                max(point.reckoned_ma),
+                connector.writes,
+            )
+        )
+    return rows
+
+
+def limits_in_force(gathered: Gathered, moment_ms: int) -> dict[Key, int]:
+    """Return the limit of each connector that its charger has accepted."""
+    limits_ma = {one.key: in_force(one, moment_ms) for one in gathered.facts.connectors}
+    return {key: limit_ma for key, limit_ma in limits_ma.items() if limit_ma is not None}

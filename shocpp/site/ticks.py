@@ -1,0 +1,326 @@
+"""The ticks of the leader: gather facts, decide, and write set points and Calls at once.
+
+A tick whose transaction cannot be written changes nothing, also not in memory: the next one decides
+anew from the same state. Polled readings wait for it.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from shocpp.clock import now_ms
+from shocpp.configuration.allowlist_file import AllowlistFile
+from shocpp.configuration.files import Stamp, stamp_of
+from shocpp.configuration.site import SiteConf, SiteMeter, parse_site
+from shocpp.configuration.site_file import SiteFile
+from shocpp.energy.controller import decide
+from shocpp.energy.model import Connector, Decision, PerPhase, SiteReading, State
+from shocpp.energy.situation import FALLBACK
+from shocpp.energy.standing import is_settled
+from shocpp.energy.state_text import state_of, state_text
+from shocpp.errors import ConfigError
+from shocpp.ocpp.charging_profiles import base_id, working_id
+from shocpp.ocpp.identity import identity_key
+from shocpp.settings import Settings
+from shocpp.site.calls import Queued, SiteCalls
+from shocpp.site.facts import Gathered, gather
+from shocpp.site.meter import MeterPolling
+from shocpp.site.rows import limits_in_force, rows_of
+from shocpp.store import properties
+from shocpp.store.database import Database
+from shocpp.store.doorbells import ring
+from shocpp.store.keys import NO_KEYS
+from shocpp.store.site import chargers, limits, profiles, readings, set_points
+from shocpp.store.site.set_points import SiteState
+
+log = logging.getLogger(__name__)
+
+TICK_S, SLOW_TICK_S = 5.0, 10.0
+"""Seconds between two ticks with a site.json, and without one."""
+
+GONE_S = 60.0
+"""Seconds for which the limits stay in force when site.json is gone; then they are cleared."""
+
+OUTAGE_MS = 60_000
+"""The time without a decision after which raises are spread over a minute."""
+
+LATEST_READINGS_MS = 120_000
+"""The age up to which readings from before this leader count."""
+
+SAVE_MS = 30_000
+"""The age of the stored state at which it is stored although nothing has changed."""
+
+HOUSEKEEPING_MS = 3_600_000
+"""The time between two deletions of old rows."""
+
+DAY_MS = 86_400_000
+READING_DAYS, PEAK_DAYS, REFUSED_DAYS = 3, 7, 1
+"""Days for which readings and refusals are kept, and for which the peak of the house counts."""
+
+Connect = Callable[[Path], AbstractContextManager[Database]]
+
+
+class Saved(NamedTuple):
+    """The state that the database has."""
+
+    text: str
+    verdict: str
+    saved_ms: int
+
+
+class Ticks:
+    """The ticks of one leader, from its start to its end; for one thread.
+
+    `is_active` is False if there is nothing to limit: then a tick costs one stat.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        allowlist: AllowlistFile,
+        connect: Connect,
+        doorbell: str,
+        wake: Callable[[], object],
+    ) -> None:
+        """Create them; `doorbell` is that of the leader, and `wake` rings it."""
+        self._settings, self._allowlist, self._connect = settings, allowlist, connect
+        self._doorbell, self._wake = doorbell, wake
+        self.is_active = True
+        self._file = SiteFile(settings.site_file)
+        self._stamp: Stamp | None = None
+        self._conf: SiteConf | None = None
+        self._gone_since: float | None = None
+        self._state: State | None = None
+        self._calls = SiteCalls({})
+        self._saved: Saved | None = None
+        self._meter: MeterPolling | None = None
+        self._polled: list[SiteReading] = []
+        self._peak: tuple[str, PerPhase] | None = None
+        self._cleaned_ms = 0
+
+    def tick(self, *, is_rung: bool) -> float:
+        """Decide once, unless there is nothing to limit; return the seconds until the next tick.
+
+        `is_rung` is True if somebody has rung: there may be something to limit now. Raises
+        StoreUnavailable if the database cannot be written.
+        """
+        stamp = stamp_of(self._settings.site_file)
+        if not (self.is_active or is_rung or stamp != self._stamp):
+            return SLOW_TICK_S
+        with self._connect(self._settings.database) as db:
+            if self._state is None:
+                self._state = self._begin(db)
+            self._tick(db, self._state, now_ms())
+        self._stamp = stamp
+        return TICK_S if self._conf is not None else SLOW_TICK_S
+
+    def end(self) -> None:
+        """End the polls of the meter."""
+        self._follow_meter(None)
+
+    # -- conf and state ----------------------------------------------------------------------------
+
+    def _begin(self, db: Database) -> State:
+        """Return the state of the former leader, and take over its limits and its memory."""
+        stored_text = properties.stored_site(db)
+        self._file.fall_back_to(stored_text)
+        # A file that is gone counts for a while, also over a change of the leader.
+        self._conf = _conf_of(stored_text, self._settings.site_file)
+        stored = set_points.present_state(db)
+        if stored is None:
+            return State()
+        self._saved = Saved(stored.state, stored.meter, stored.decided_ms)
+        state, asked = _memory_of(stored.state)
+        self._calls = SiteCalls(asked)
+        return state
+
+    def _present_conf(self, db: Database) -> SiteConf | None:
+        """Return the limits in force; those of a file that is gone stay for GONE_S."""
+        names = {identity_key(one.charge_point_id) for one in chargers.chargers(db)}
+        conf = self._file.site(names | set(self._allowlist.allowlist().entries))
+        if conf is not None or self._conf is None or self._file.trouble is not None:
+            self._gone_since = None
+            return conf
+        if self._gone_since is None:
+            self._gone_since = time.monotonic()
+        return self._conf if time.monotonic() - self._gone_since < GONE_S else None
+
+    def _follow_meter(self, conf: SiteConf | None) -> None:
+        """Poll the meter of these limits, and no other one."""
+        meter: SiteMeter | None = None if conf is None else conf.meter
+        if meter is not None and meter.is_posted:
+            meter = None
+        if self._meter is not None and self._meter.meter != meter:
+            self._meter.stop()
+            self._meter = None
+        if self._meter is None and meter is not None:
+            self._meter = MeterPolling(meter, self._wake)
+            self._meter.start()
+
+    # -- one tick ----------------------------------------------------------------------------------
+
+    def _tick(self, db: Database, state: State, moment_ms: int) -> None:
+        self._conf = conf = self._present_conf(db)
+        self._follow_meter(conf)
+        if self._meter is not None:
+            self._polled += self._meter.take()
+        allowlist = self._allowlist.allowlist()
+        gathered = gather(db, conf, allowlist, self._readings(db, state, moment_ms), moment_ms)
+        since_day = _day(moment_ms - PEAK_DAYS * DAY_MS)
+        facts = gathered.facts._replace(peak_ma=readings.peak(db, since_day))
+        decision = decide(state, facts, moment_ms)
+        self._spread(gathered, state, decision, moment_ms)
+        self.is_active = conf is not None or bool(decision.set_points) or _has_ours(gathered)
+        self._write(db, gathered, decision, moment_ms)
+        self._state = decision.state
+
+    def _readings(self, db: Database, state: State, moment_ms: int) -> list[SiteReading]:
+        """Return the readings that no decision knows yet, the oldest first."""
+        newest, oldest_ms = state.meter.newest, moment_ms - LATEST_READINGS_MS
+        # By the newest one that is known: a posted one may be committed after a decision.
+        since_ms = oldest_ms if newest is None else max(newest.received_ms, oldest_ms)
+        polled = [one for one in self._polled if one.received_ms > since_ms]
+        return sorted([*readings.since(db, since_ms), *polled])
+
+    def _spread(self, gathered: Gathered, state: State, decision: Decision, moment_ms: int) -> None:
+        """Delay raises by different times after an outage of the server or of the meter."""
+        was_out = 0 < state.decided_ms < moment_ms - OUTAGE_MS
+        was_fallback = self._saved is not None and self._saved.verdict in FALLBACK
+        if was_out or (was_fallback and decision.meter not in FALLBACK):
+            self._calls.delay_raises(gathered, moment_ms)
+
+    def _write(self, db: Database, gathered: Gathered, decision: Decision, moment_ms: int) -> None:
+        """Write what a decision changes, if anything, and ring the workers with new Calls."""
+        wanted = self._calls.wanted(db, gathered, decision, moment_ms)
+        rows = rows_of(gathered, decision, {}, moment_ms)
+        saved = self._next_saved(decision, moment_ms)
+        text = self._file.text if self._conf is not None else None
+        peak = self._next_peak(gathered, decision, moment_ms)
+        is_new_text = self._conf is None or text is not None
+        is_new_text = is_new_text and text != properties.stored_site(db)
+        cleans = moment_ms - self._cleaned_ms >= HOUSEKEEPING_MS and self.is_active
+        differs = {row[:2]: row for row in rows} != gathered.stored
+        ends = not self.is_active and self._saved is not None
+        if not (
+            ends or wanted or self._polled or differs or saved or peak or is_new_text or cleans
+        ):
+            return
+        queued = Queued({}, ())
+        # Not durable: after a power cut the next decision has the same facts.
+        with db.writing(keys=NO_KEYS.at(*gathered.chargers), durable=False):
+            for reading in self._polled:
+                readings.add(db, readings.POLLED, *reading)
+            if is_new_text:
+                _store_text(db, text)
+            if wanted:
+                queued = self._calls.queue(db, gathered, wanted, self._doorbell, moment_ms)
+                rows = rows_of(gathered, decision, queued.limits, moment_ms)
+            set_points.store(db, rows)
+            if ends:
+                set_points.forget_state(db)
+            if saved is not None:
+                house_ma = decision.house_ma
+                is_fallback = decision.meter in FALLBACK
+                set_points.save_state(
+                    db, SiteState(saved.text, moment_ms, decision.meter, is_fallback, house_ma)
+                )
+            if peak is not None:
+                readings.record_peak(db, *peak)
+            if cleans:
+                _clean(db, moment_ms)
+        self._polled = []
+        self._saved, self._peak = None if ends else saved or self._saved, peak or self._peak
+        self._cleaned_ms = moment_ms if cleans else self._cleaned_ms
+        self._calls.note_resumed(queued, gathered, limits_in_force(gathered, moment_ms))
+        for doorbell in queued.doorbells:
+            ring(doorbell)
+
+    def _next_saved(self, decision: Decision, moment_ms: int) -> Saved | None:
+        """Return the state to store, or None if the stored one will do."""
+        if not self.is_active:
+            return None
+        memory = {"asked": self._calls.asked}
+        # The time is a column of its own, so that equal states have equal texts.
+        text = json.dumps(
+            {"controller": state_text(decision.state._replace(decided_ms=0)), **memory}
+        )
+        former = self._saved
+        if (
+            former is not None
+            and (text, decision.meter) == former[:2]
+            and moment_ms - former.saved_ms < SAVE_MS
+        ):
+            return None
+        return Saved(text, decision.meter, moment_ms)
+
+    def _next_peak(
+        self, gathered: Gathered, decision: Decision, moment_ms: int
+    ) -> tuple[str, PerPhase] | None:
+        """Return the day and the load of the house, if it is a new peak of the day."""
+        house_ma, day = decision.house_ma, _day(moment_ms)
+        # A car whose current is not known would count as a load of the house, for a week.
+        if house_ma is None or not all(map(_is_known, gathered.facts.connectors)):
+            return None
+        if self._peak is None or self._peak[0] != day:
+            return day, house_ma
+        first, second, third = map(max, self._peak[1], house_ma)
+        highest = (first, second, third)
+        return None if highest == self._peak[1] else (day, highest)
+
+
+def _memory_of(text: str) -> tuple[State, Mapping[str, str | None]]:
+    """Return the state and the memory of Calls in the text of a former leader."""
+    try:
+        memory = json.loads(text)
+        return state_of(memory["controller"]), memory["asked"]
+    except (ValueError, TypeError, KeyError):
+        log.warning("the state of the limits cannot be read; it begins anew")
+        return State(), {}
+
+
+def _conf_of(stored_text: str | None, path: Path) -> SiteConf | None:
+    """Return the limits of a text that was good when it was stored."""
+    try:
+        return None if stored_text is None else parse_site(stored_text, str(path), None)
+    # An older version accepted this text, and its rules were others.
+    except ConfigError:
+        return None
+
+
+def _store_text(db: Database, text: str | None) -> None:
+    if text is None:
+        properties.forget_site(db)
+    else:
+        properties.store_site(db, text)
+
+
+def _clean(db: Database, moment_ms: int) -> None:
+    """Delete rows that are too old."""
+    readings.purge(db, moment_ms - READING_DAYS * DAY_MS)
+    limits.purge(db, moment_ms)
+    profiles.forget_refused(db, moment_ms - REFUSED_DAYS * DAY_MS)
+
+
+def _has_ours(gathered: Gathered) -> bool:
+    """Return True if a charger has a profile of ours."""
+    return any(
+        gathered.chargers[name].ours(profile_id) is not None
+        for name, connector_id in (one.key for one in gathered.facts.connectors)
+        for profile_id in (base_id(connector_id), working_id(connector_id))
+    )
+
+
+def _is_known(connector: Connector) -> bool:
+    """Return True if the current of a connector's car is known."""
+    observed = connector.observed
+    return connector.session is None or (observed is not None and is_settled(connector, observed))
+
+
+def _day(moment_ms: int) -> str:
+    """Return the day of a moment in UTC, as in `2026-12-31`."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment_ms)).date().isoformat()
