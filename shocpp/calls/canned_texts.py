@@ -1,6 +1,6 @@
 """The deeds of canned calls in words, for commands and pages."""
 
-from shocpp.configuration.canned_calls import CannedCall
+from shocpp.configuration.canned_calls import LIMIT, OFF, CannedCall
 from shocpp.language.canned_calls import CANNED_CALLS
 from shocpp.ledger.accounts import Accounts, id_tag_key
 
@@ -13,8 +13,13 @@ def deed(call: CannedCall, accounts: Accounts, language: str) -> str:
         "card": payload.get("idTag"),
         "transaction": payload.get("transactionId"),
         "action": call.action,
+        "limit": payload.get("limit"),
+        "until": payload.get("until"),
     }
-    if call.action == "RemoteStartTransaction":
+    if call.action == LIMIT:
+        key = "limit_off" if payload["limit"] == OFF else "limit"
+        key = "limit_until" if payload.get("until") else key
+    elif call.action == "RemoteStartTransaction":
         owner = accounts.by_id_tag.get(id_tag_key(payload["idTag"]))
         key = f"start{'_of' if owner else ''}{'_waits' if call.waits else ''}"
         values["account"] = owner.name if owner else None

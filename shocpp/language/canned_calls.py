@@ -13,6 +13,9 @@ CANNED_CALLS = {
         "stop": "beendet den offenen Ladevorgang",
         "stop_of": "beendet den offenen Ladevorgang von {account}",
         "stop_transaction": "beendet den Ladevorgang {transaction}",
+        "limit": "begrenzt auf {limit}",
+        "limit_until": "begrenzt auf {limit} bis {until} Uhr",
+        "limit_off": "hebt das gewählte Limit auf",
         "sends": "sendet {action}",
     },
     "en": {
@@ -27,6 +30,9 @@ CANNED_CALLS = {
         "stop": "stops the open transaction",
         "stop_of": "stops the open transaction of {account}",
         "stop_transaction": "stops the transaction {transaction}",
+        "limit": "limits to {limit}",
+        "limit_until": "limits to {limit} until {until}",
+        "limit_off": "takes the chosen limit back",
         "sends": "sends {action}",
     },
 }

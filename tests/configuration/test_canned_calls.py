@@ -116,6 +116,49 @@ def test_an_entry_may_have_a_secret_of_twelve_characters() -> None:
     assert parsed({**RESET, "secret": "0123456789ab"}).secret == "0123456789ab"
 
 
+# --- limits ---
+
+SLOW = {"action": "limit", "charge_point": "garage", "payload": {"limit": "10A"}}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"limit": "10A"},
+        {"limit": "80 A", "connector": 2, "until": "23:59"},
+        {"limit": "0A", "until": "06:00"},
+        {"limit": "off", "connector": 1},
+    ],
+)
+def test_an_entry_may_choose_a_limit(payload: dict[str, Any]) -> None:
+    call = parsed({**SLOW, "payload": payload})
+    assert (call.action, call.payload, call.charge_point) == ("limit", payload, "garage")
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({}, '"limit" must be'),
+        ({"limit": 10}, '"limit" must be "off", "0A" (a pause) or "6A" to "80A"'),
+        ({"limit": "5A"}, '"limit" must be'),
+        ({"limit": "81A"}, '"limit" must be'),
+        ({"limit": "10 kW"}, '"limit" must be'),
+        ({"limit": "10A", "until": "24:00"}, '"until" must be a time of day'),
+        ({"limit": "10A", "until": "6:00"}, '"until" must be a time of day'),
+        ({"limit": "off", "until": "06:00"}, '"until" has no meaning'),
+        ({"limit": "10A", "connector": 0}, '"connector" must be the number'),
+        ({"limit": "10A", "connector": True}, '"connector" must be the number'),
+        ({"limit": "10A", "amps": 3}, "'amps' is unknown; there are limit, connector, until"),
+    ],
+)
+def test_a_wrong_limit_is_refused_with_its_key(payload: dict[str, Any], words: str) -> None:
+    assert words in refusal({**SLOW, "payload": payload})
+
+
+def test_a_limit_waits_for_no_car() -> None:
+    assert '"wait_for" can only be' in refusal({**SLOW, "wait_for": "charging"})
+
+
 # --- replies ---
 
 

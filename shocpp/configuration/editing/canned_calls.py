@@ -1,8 +1,8 @@
 """Changes of the canned calls in conf/canned.json, for commands and pages.
 
-An entry is made by `start_entry`, `stop_entry` or `show_entry`. `seen` is the digest of the entry
-that a form was made from, None for a command. Changes raise ConfigError if the file is no JSON,
-EditRefused if they are not possible, and ChangedMeanwhile. Other entries may have errors.
+An entry is made by `start_entry`, `stop_entry`, `limit_entry` or `show_entry`. `seen` is the digest
+of the entry that a form was made from, None for a command. Changes raise ConfigError if the file is
+no JSON, EditRefused if they are not possible, and ChangedMeanwhile. Other entries may have errors.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shocpp.configuration.canned_calls import (
+    LIMIT,
     LONGEST_NAME,
     CannedCall,
     checked_canned_call,
@@ -42,6 +43,12 @@ def stop_entry(account: str, charge_point: str | None) -> Entry:
     """Return an entry that stops the transaction of an account."""
     payload = {"account": account}
     return _at(charge_point, {"action": "RemoteStopTransaction", "payload": payload})
+
+
+def limit_entry(limit: str, until: str | None, charge_point: str | None) -> Entry:
+    """Return an entry that chooses a limit of current, such as "10A", or "off"."""
+    end = {} if until is None else {"until": until}
+    return _at(charge_point, {"action": LIMIT, "payload": {"limit": limit, **end}})
 
 
 def show_entry(shows: str, account: str | None, charge_point: str | None) -> Entry:

@@ -28,6 +28,8 @@ def test_canned_calls_are_listed_with_what_they_do(home: Home) -> None:
         ("stop", "--stop", "family-y"),
         ("power", "--show", "power"),
         ("month", "--show", "energy", "--account", "family-y"),
+        ("slow", "--limit", "10A", "--until", "06:00"),
+        ("fast", "--limit", "off"),
     ):
         added = home.run("shocpp", "canned", "add", *words)
         assert added.returncode == 0, added.stderr
@@ -41,6 +43,8 @@ def test_canned_calls_are_listed_with_what_they_do(home: Home) -> None:
         "stop": "stops the open transaction of family-y",
         "power": "tells the power",
         "month": "tells the energy of family-y this month",
+        "slow": "limits to 10A until 06:00",
+        "fast": "takes the chosen limit back",
         "reset": "sends Reset",
         "wrong": "",
     }
@@ -56,9 +60,14 @@ def test_canned_calls_are_listed_with_what_they_do(home: Home) -> None:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ((), "choose one of --start, --card, --stop and --show"),
-        (("--start", "family-y", "--show", "power"), "choose one of --start, --card, --stop and"),
+        ((), "choose one of --start, --card, --stop, --limit and --show"),
+        (
+            ("--start", "family-y", "--show", "power"),
+            "choose one of --start, --card, --stop, --limit and",
+        ),
         (("--stop", "family-y", "--wait"), "--wait is for --start and --card"),
+        (("--limit", "5A"), '"limit" must be "off", "0A" (a pause) or "6A" to "80A"'),
+        (("--stop", "family-y", "--until", "06:00"), "--until is for --limit"),
         (("--show", "energy"), "--show energy needs --account, and nothing else does"),
         (("--show", "power", "--account", "family-y"), "--show energy needs --account"),
         (("--start", "family-x"), "tags.json has no account 'family-x'; add it"),

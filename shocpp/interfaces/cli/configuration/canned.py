@@ -81,6 +81,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
 @click.option("--start", metavar="ACCOUNT", help="Start with the first valid card of ACCOUNT.")
 @click.option("--card", metavar="ID", help="Start with the card ID.")
 @click.option("--stop", metavar="ACCOUNT", help="Stop the transaction of ACCOUNT.")
+@click.option("--limit", metavar="CURRENT", help="Limit a charger: 6A to 80A, 0A (pause) or off.")
+@click.option("--until", metavar="HH:MM", help="The time at which --limit ends.")
 @click.option("--show", type=click.Choice(DISPLAYS), help="Tell something, and send nothing.")
 @click.option("--account", metavar="NAME", help="The account of --show energy.")
 @charger_option
@@ -92,6 +94,8 @@ def add(
     start: str | None,
     card: str | None,
     stop: str | None,
+    limit: str | None,
+    until: str | None,
     show: str | None,
     account: str | None,
     charge_point: str | None,
@@ -105,23 +109,31 @@ def add(
     \b
     Example: shocpp canned add start-family --start family-y --wait --secret
     Example: shocpp canned add stop-family --stop family-y
+    Example: shocpp canned add slow -c garage --limit 10A --until 06:00
     Example: shocpp canned add family-this-month --show energy --account family-y
     """
     from shocpp.admission.people.secret_texts import new_secret
     from shocpp.calls.canned_texts import deed
     from shocpp.configuration.editing.canned_calls import (
         add_canned_call,
+        limit_entry,
         show_entry,
         start_entry,
         stop_entry,
     )
 
-    if sum(choice is not None for choice in (start, card, stop, show)) != 1:
-        raise UsageError("choose one of --start, --card, --stop and --show")
-    if wait and start is None and card is None:
-        raise UsageError("--wait is for --start and --card")
-    if (account is not None) != (show == "energy"):
-        raise UsageError("--show energy needs --account, and nothing else does")
+    if sum(choice is not None for choice in (start, card, stop, limit, show)) != 1:
+        raise UsageError("choose one of --start, --card, --stop, --limit and --show")
+    for is_wrong, sentence in (
+        (until is not None and limit is None, "--until is for --limit"),
+        (wait and start is None and card is None, "--wait is for --start and --card"),
+        (
+            (account is not None) != (show == "energy"),
+            "--show energy needs --account, and nothing else does",
+        ),
+    ):
+        if is_wrong:
+            raise UsageError(sentence)
     settings = read_settings()
     accounts = present_accounts(settings)
     charger = None if charge_point is None else _identity(settings, charge_point)
@@ -130,6 +142,8 @@ def add(
             _require_account(settings, named)
     if show is not None:
         entry = show_entry(show, account, charger)
+    elif limit is not None:
+        entry = limit_entry(limit, until, charger)
     elif stop is not None:
         entry = stop_entry(stop, charger)
     else:

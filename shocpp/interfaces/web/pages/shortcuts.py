@@ -31,11 +31,15 @@ class Shortcut(NamedTuple):
 
 
 class NewShortcut(NamedTuple):
-    """A shortcut that is to be made; `account` is that of its call, None for no one's."""
+    """A shortcut that is to be made; `account` is that of its call, None for no one's.
+
+    `needs_secret`: no role of a token below admin may send its call, only the call's own secret.
+    """
 
     name: str
     entry: Entry
     account: str | None
+    needs_secret: bool = False
 
 
 def make_shortcut(
@@ -46,7 +50,7 @@ def make_shortcut(
     `pages` is the address of the pages. Raises EditRefused.
     """
     by_tls = is_tls(request.environ, settings.trusted_proxies)
-    secret = "" if by_tls else new_secret()
+    secret = "" if by_tls and not new.needs_secret else new_secret()
     call = add_canned_call(settings.canned_file, new.name, new.entry, secret or None)
     header = None
     if by_tls:

@@ -1,7 +1,8 @@
 """Canned calls, for the admin.
 
     GET  /settings/calls           the calls and their deeds; ?remove=NAME asks before one goes
-    POST /settings/calls/start     adds a call, and shows its address once; /stop and /show as well
+    POST /settings/calls/start     adds a call, and shows its address once; so do /stop, /limit
+                                   and /show
     POST /settings/calls/remove    removes one
 
 Secrets of calls are shown when they are made, and never again.
@@ -18,9 +19,10 @@ from shocpp.calls.canned_texts import deed
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.starts import choices
 from shocpp.clock import now_ms
-from shocpp.configuration.canned_calls import DISPLAYS, CannedCall, all_canned_calls
+from shocpp.configuration.canned_calls import DISPLAYS, OFF, CannedCall, all_canned_calls
 from shocpp.configuration.editing.canned_calls import (
     add_canned_call,
+    limit_entry,
     remove_canned_call,
     seen_canned_call,
     show_entry,
@@ -65,6 +67,9 @@ The cards on offer may all charge somewhere, so it is the charger that a card ma
 """
 
 
+AMPERES = range(6, 33)
+"""The currents that the form offers: a pilot begins at 6 A (IEC 61851), wallboxes end at 32 A."""
+
 Planned = Callable[[PresentFiles, Mapping[str, str]], NewShortcut]
 """Returns the call that a form is about."""
 
@@ -91,6 +96,7 @@ class CannedCallPages(FormPages):
         forms: Mapping[str, Act] = {
             "start": partial(self._add, planned=self._start),
             "stop": partial(self._add, planned=self._stop),
+            "limit": partial(self._add, planned=self._limit),
             "show": partial(self._add, planned=self._display),
             REMOVE: self._remove,
         }
@@ -131,6 +137,12 @@ class CannedCallPages(FormPages):
         account = self._account(files, fields)
         entry = stop_entry(account, fields.get("charger") or None)
         return NewShortcut(self._name(fields), entry, account)
+
+    def _limit(self, _: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
+        """Return the limit of a form, which may end at a time of day."""
+        until = fields.get("until", "").strip() or None
+        entry = limit_entry(fields.get("limit", ""), until, fields.get("charger") or None)
+        return NewShortcut(self._name(fields), entry, None, needs_secret=True)
 
     def _display(self, files: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
         """Return the question of a form: power and state of a charger, energy of an account.
@@ -206,6 +218,10 @@ class CannedCallPages(FormPages):
             choices=[("", words["choose"]), *((one.value, one.label) for one in offered)],
             accounts=[("", words["choose"]), *((name, name) for name in files.accounts.names())],
             chargers=[("", words["any_charger"]), *((name, name) for name in sorted(names))],
+            limits=[
+                *((f"{amperes}A", f"{amperes} A") for amperes in AMPERES),
+                *(("0A", words["pause"]), (OFF, words["no_limit"])),
+            ],
             displays=[(name, words[name]) for name in DISPLAYS],
             waits=[("yes", words["waits_yes"]), ("no", words["waits_no"])],
             access=[("address", words["own_address"]), ("", words["signed_in"])],
