@@ -21,6 +21,7 @@ from shocpp.interfaces.cli.conventions import HELP, Group
 from shocpp.interfaces.cli.decisions.review import review
 from shocpp.interfaces.cli.devices import devices, invite
 from shocpp.interfaces.cli.listings import frames, sessions, transactions
+from shocpp.interfaces.cli.power import limit, site
 from shocpp.interfaces.cli.serving import backend, demo, home, listener, migrate
 from shocpp.interfaces.cli.statements import summary
 from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild, restore
@@ -51,6 +52,7 @@ for verb in (
     home,
     import_,
     invite,
+    limit,
     listener,
     migrate,
     operator,
@@ -59,6 +61,7 @@ for verb in (
     restore,
     review,
     sessions,
+    site,
     summary,
     tags,
     tariffs,
