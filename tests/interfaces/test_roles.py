@@ -169,6 +169,9 @@ TABLE = [
     Row("GET", "/api/accounting", MINE),
     Row("GET", "/api/accounting?account=family-y", MINE),
     Row("GET", "/api/meter-values", BOOKS),
+    Row("GET", "/api/set-points", SEEING - {"driver"}),
+    Row("GET", "/api/site", BOOKS),
+    # Posted readings would limit the chargers of these tests: tests/interfaces/api/test_site.py.
     Row("GET", "/metrics", BOOKS | {"metrics"}),
     call("garage", "ClearCache", ADMINS),
     call("garage", "Reset", frozenset(), type="Soft"),

@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shocpp.admission.people import permits
 from shocpp.admission.people.permits import NotPermitted
-from shocpp.admission.people.roles import CHARGE, SEE, SEE_NAMES
+from shocpp.admission.people.roles import CHARGE, SEE, SEE_NAMES, SET_SITE
 from shocpp.calls.addressing import address, resolve_identity
 from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
 from shocpp.calls.placing import CallOptions, place
@@ -44,10 +44,12 @@ from shocpp.interfaces.api.permissions import (
 from shocpp.interfaces.api.posted_calls import confirmed, posted_call, restarted
 from shocpp.interfaces.api.redaction import (
     charge_points_for,
+    charge_points_with_connectors,
     own_records_for,
     owned_account,
     transactions_for,
 )
+from shocpp.interfaces.api.site_readings import record_reading
 from shocpp.interfaces.cgi import SLOT_TIMEOUT_S
 from shocpp.interfaces.http.addresses import address_of_caller
 from shocpp.interfaces.http.callers import Callers
@@ -115,6 +117,8 @@ class Api:
             "/api/charge-points/<name>": ((SEE, NOT_OF_AN_ACCOUNT), READ, self._charge_point),
             "/api/charge-points/<name>/calls": ((CHARGE,), SEND, self._call),
             "/api/transactions": ((SEE, NAMES_OR_OWN), READ, self._transactions),
+            "/api/set-points": ((SEE, NOT_OF_AN_ACCOUNT), READ, self._set_points),
+            "/api/site": ((), (*READ, *SEND), self._site),
             "/api/accounting": ((SEE, NAMES_OR_OWN), READ, self._accounting),
             "/api/meter-values": ((SEE_NAMES,), READ, self._meter_values),
             "/api": ((SEE,), ANY, _unknown_path),
@@ -159,19 +163,36 @@ class Api:
     def _charge_points(self) -> Content:
         _query(())
         with self._database() as db:
-            return {"charge_points": charge_points_for(g.person, _with_connectors(db))}
+            return {"charge_points": charge_points_for(g.person, charge_points_with_connectors(db))}
 
     def _charge_point(self, name: str) -> Content:
         _query(())
         with self._database() as db:
             identity = resolve_identity(db, name)
-            rows = [row for row in _with_connectors(db) if row["id"] == identity]
+            rows = [row for row in charge_points_with_connectors(db) if row["id"] == identity]
             return charge_points_for(g.person, rows)[0]
 
     def _transactions(self) -> Content:
         _query(())
         with self._database() as db:
             return {"transactions": transactions_for(g.person, rows_of(db, "open_transactions"))}
+
+    def _set_points(self) -> Content:
+        _query(())
+        with self._database() as db:
+            return {"set_points": rows_of(db, "set_points")}
+
+    def _site(self) -> Content:
+        """Return the newest reading of the site's meter, or store the one in the body."""
+        is_posted = request.method == "POST"
+        # The meter's program reports, and sees nothing.
+        require_permission(g.person, SET_SITE if is_posted else SEE_NAMES)
+        _query(())
+        body = _body() if is_posted else b""
+        with self._database() as db:
+            if is_posted:
+                return record_reading(db, self._settings, body)
+            return {"site": next(iter(rows_of(db, "site")), None)}
 
     def _accounting(self) -> Content:
         query = _query(ACCOUNTING)
@@ -263,17 +284,6 @@ def _query(parameters: Any) -> dict[str, Any]:
         return read_query(request.args.items(multi=True), parameters)
     except ValueError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
-
-
-def _with_connectors(db: Database) -> list[Content]:
-    """Return all chargers, each with the list of its connectors."""
-    rows = {row["id"]: row | {"connectors": []} for row in rows_of(db, "charge_points")}
-    for connector in rows_of(db, "connectors"):
-        of_charger = rows.get(connector.pop("charge_point_id"))
-        # A charger that connected after the first query has connectors, but is not in the list.
-        if of_charger is not None:
-            of_charger["connectors"].append(connector)
-    return list(rows.values())
 
 
 def _body() -> bytes:

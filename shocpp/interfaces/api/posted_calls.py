@@ -29,7 +29,7 @@ def posted_call(text: bytes) -> PostedCall:
 
     Raises Refused: 400 if the body is not as described, 422 if OCPP does not allow the Call.
     """
-    body = _object(text)
+    body = posted_object(text, '{"action": "Reset", …}')
     unknown = sorted(set(body) - {"action", "payload", "timeout_s"})
     if unknown:
         sentence = f"{unknown[0][:40]!r} is no field of a Call; allowed: action, payload, timeout_s"
@@ -50,14 +50,14 @@ def posted_call(text: bytes) -> PostedCall:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def posted_object(text: bytes, example: str) -> dict[str, Any]:
     """Return the JSON object in the body; raises Refused, also if a name occurs twice in it."""
     try:
         body = parse_unique(text.decode(), parse_constant=_refuse, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
     if not isinstance(body, dict):
-        raise Refused(HTTPStatus.BAD_REQUEST, 'the body must be an object: {"action": "Reset", …}')
+        raise Refused(HTTPStatus.BAD_REQUEST, f"the body must be an object: {example}")
     return body
 
 

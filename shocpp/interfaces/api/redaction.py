@@ -18,6 +18,7 @@ from shocpp.settings import Settings
 from shocpp.store.books import renaming, transactions
 from shocpp.store.books.statements import parties
 from shocpp.store.database import Database
+from shocpp.store.listings.views import rows_of
 
 Row = dict[str, Any]
 
@@ -29,6 +30,17 @@ OF_NAMES = ("serial", "meter_serial", "firmware")
 
 SHOWN_CHARACTERS = 2
 """The last characters of a card that everybody sees who may see its transactions."""
+
+
+def charge_points_with_connectors(db: Database) -> list[Row]:
+    """Return all chargers, each with the list of its connectors."""
+    rows = {row["id"]: row | {"connectors": []} for row in rows_of(db, "charge_points")}
+    for connector in rows_of(db, "connectors"):
+        of_charger = rows.get(connector.pop("charge_point_id"))
+        # A charger that connected after the first query has connectors, but is not in the list.
+        if of_charger is not None:
+            of_charger["connectors"].append(connector)
+    return list(rows.values())
 
 
 def charge_points_for(person: Person, rows: list[Row]) -> list[Row]:

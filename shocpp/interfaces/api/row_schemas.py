@@ -78,6 +78,45 @@ TRANSACTIONS = (
 ACCOUNTING = tuple(Column(column.key, *column.api) for column in COLUMNS if column.api)
 """The view's columns, also those that statements do not print."""
 
+SET_POINTS = (
+    Column("charge_point_id", "string", "The charger's identity.", "garage"),
+    Column("connector_id", "integer", "The connector.", 1),
+    Column("limit_a", "number?", "The limit of its session, in A of each phase.", 10.0),
+    Column("base_a", "number?", "The limit in force without the server, in A.", 6.0),
+    Column("phases", "string", "The site's phases that it uses.", "L1 L2 L3"),
+    Column(
+        "reason",
+        "string",
+        "The reason, as JSON: its `key`, and values in A.",
+        '{"key": "shares", "cars": 2, "limit_a": 20}',
+    ),
+    Column("standing", "string", "How the charger treats its limits.", "follows"),
+    Column("since", "time", "Time of the newest change of the limit.", "2026-10-01T05:00:00.000Z"),
+    Column("sent_at", "time?", "Time of the newest limit that was sent.", None),
+    Column("confirmed_a", "number?", "The limit that the charger has accepted, in A.", 10.0),
+    Column("confirmed_at", "time?", "Time of that.", "2026-10-01T05:00:00.450Z"),
+    Column("observed_a", "number?", "The current that it reports, the highest phase, in A.", 9.8),
+    Column("observed_at", "time?", "Time of that.", "2026-10-01T05:00:12.000Z"),
+    Column("reckoned_a", "number", "What it may draw until the next decision, in A.", 10.0),
+    Column("writes_24h", "integer", "The limits that its charger was sent in 24 hours.", 17),
+)
+
+SITE = (
+    *(
+        Column(f"l{phase}_a", "number?", f"The current of L{phase} from the grid, in A.", current)
+        for phase, current in ((1, 18.2), (2, 14.0), (3, -2.5))
+    ),
+    Column("source", "string?", "posted, or polled.", "posted"),
+    Column("received_at", "time?", "Time of the reading.", "2026-10-01T05:00:12.000Z"),
+    Column("meter", "string?", "The verdict on the meter.", "good"),
+    Column("fallback", "integer?", "1 while limits do without the meter, else 0.", 0),
+    *(
+        Column(f"house_l{phase}_a", "number?", f"The load of the house on L{phase}, in A.", current)
+        for phase, current in ((1, 8.4), (2, 4.2), (3, 0.0))
+    ),
+    Column("decided_at", "time?", "Time of the last decision.", "2026-10-01T05:00:13.000Z"),
+)
+
 METER_VALUES = (
     Column("charge_point_id", "string", "The charger's identity.", "garage"),
     Column("connector_id", "integer", "The connector.", 1),

@@ -45,6 +45,8 @@ VIEWS = {
     "open_transactions": row_schemas.TRANSACTIONS,
     "accounting": row_schemas.ACCOUNTING,
     "meter_values": row_schemas.METER_VALUES,
+    "set_points": row_schemas.SET_POINTS,
+    "site": row_schemas.SITE,
 }
 ADDRESSES = itertools.count(int(ip_address("10.0.0.1")))
 SENT = ("ChangeConfiguration", "RemoteStopTransaction", "ReserveNow")
@@ -82,6 +84,7 @@ document = schemathesis.openapi.from_dict(narrowed(), config=schemathesis.Config
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Yield a server with a charger that has charged and charges now, so every view has rows."""
     home = Home(tmp_path_factory.mktemp("openapi") / "home")
+    (home.folder / "conf" / "site.json").write_text('{"limit_a": 35, "meter": {"posted": true}}')
     server = Server(home, SHOCPP_TOKEN=TOKEN, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
     with contextlib.ExitStack() as until_end:
         until_end.callback(server.kill)
