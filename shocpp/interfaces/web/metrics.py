@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from shocpp import __version__
 from shocpp.calls.display import of_connectors
 from shocpp.clock import now_ms
+from shocpp.energy.model import ALL_PHASES, PerPhase
 from shocpp.errors import ShocppError
 from shocpp.metrics.counter_files import Totals
 from shocpp.metrics.counters import BOUNDS_S, COUNTS, DURATIONS, POSITIONS, Count, buckets
@@ -31,6 +32,7 @@ from shocpp.store.charge_points import charging
 from shocpp.store.charge_points.charging import Power
 from shocpp.store.database import Database
 from shocpp.store.files.space import reserve_bytes, space_of
+from shocpp.store.site import readings, set_points
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +147,7 @@ def _of_database(database: AbstractContextManager[Database]) -> list[Metric]:
     name, help_text = "shocpp_database_readable", "1 if the database can be read, else 0."
     try:
         with database as db:
-            families = [*_sums(db), *_of_charge_points(db)]
+            families = [*_sums(db), *_of_charge_points(db), *_of_limits(db)]
     except ShocppError as error:
         log.warning("the metrics lack all values of the database: %s", error)
         return [_gauge(name, help_text, [], {(): 0})]
@@ -245,6 +247,66 @@ def _of_charge_points(db: Database) -> Iterator[Metric]:
         ["charge_point_id"],
         {labels: any(power.is_derived for power in each) for labels, each in powers.items()},
     )
+
+
+def _of_limits(db: Database) -> Iterator[Metric]:
+    """Yield the gauges of limits of current, none of them while nothing is limited."""
+    reading, state, points = (
+        readings.newest(db),
+        set_points.present_state(db),
+        set_points.present(db),
+    )
+    if reading is not None:
+        yield _gauge(
+            "shocpp_site_current_amperes",
+            "Newest current of a phase of the site, import is positive.",
+            ["phase"],
+            _of_phases(reading.currents_ma),
+        )
+        yield _gauge(
+            "shocpp_site_reading_age_seconds",
+            "Age of this reading.",
+            [],
+            {(): max(now_ms() - reading.received_ms, 0) / 1000},
+        )
+    if state is not None and state.house_ma is not None:
+        yield _gauge(
+            "shocpp_site_house_amperes",
+            "Load of the house on a phase, without chargers, that the last decision assumes.",
+            ["phase"],
+            _of_phases(state.house_ma),
+        )
+    if state is not None:
+        yield _gauge(
+            "shocpp_site_fallback",
+            "1 while limits do without the site's meter, else 0.",
+            [],
+            {(): int(state.is_fallback)},
+        )
+    if points:
+        in_force = {
+            (point.charge_point_id, str(point.connector_id)): (
+                point.base_ma if point.limit_ma is None else point.limit_ma
+            )
+            for point in points
+        }
+        yield _gauge(
+            "shocpp_set_point_amperes",
+            "Limit of a connector, of each phase; that of its session, or else its base.",
+            ["charge_point_id", "connector_id"],
+            {labels: ma / 1000 for labels, ma in in_force.items() if ma is not None},
+        )
+        yield _gauge(
+            "shocpp_limits_sent",
+            "Limits that a Charge Point was sent in the last 24 hours: its flash memory wears.",
+            ["charge_point_id"],
+            {(point.charge_point_id,): point.writes for point in points},
+        )
+
+
+def _of_phases(currents_ma: PerPhase) -> dict[tuple[str, ...], float]:
+    """Return currents in A by the label of their phase."""
+    return {(f"L{phase + 1}",): currents_ma[phase] / 1000 for phase in ALL_PHASES}
 
 
 def _powers(db: Database, connected: list[str]) -> dict[tuple[str, ...], list[Power]]:
