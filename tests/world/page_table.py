@@ -56,9 +56,11 @@ PAGES = (
     ),
     PageRow(
         *("/settings/calls", "/settings/calls", ADMINS),
-        ("/start", "/stop", "/show", "/remove"),
+        ("/start", "/stop", "/limit", "/show", "/remove"),
     ),
     PageRow("/check", "/check", ADMINS),
+    PageRow("/site", "/site", BOOKS),
+    PageRow("/site/limit", "/site/limit", ADMINS, ("",)),
     PageRow("/chargers", "/chargers", ADMINS, ("",)),
     PageRow("/chargers/<charge_point>", "/chargers/garage", ADMINS, CHARGER_FORMS),
     PageRow("/chargers/<charge_point>/reset", "/chargers/garage/reset", ADMINS),

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from shocpp.calls.display import STALE_MS, connector_answer
 from shocpp.calls.page.files import PresentFiles, present_files
+from shocpp.calls.page.limits import Limits
 from shocpp.calls.page.starts import (
     SHOWN_MS,
     card_of,
@@ -85,6 +86,7 @@ class Connectors:
             for one in present.refused_starts(db, now_ms - REFUSED_MS, only)
         }
         self._calls = newest_calls(db, now_ms)
+        self._limits = Limits(db, self._language, now_ms)
 
     def tiles(self) -> Iterator[Tile]:
         """Yield the tile of each connector, in no particular order."""
@@ -166,6 +168,8 @@ class Connectors:
         """Return the tile of a connector with all that the view may see of it."""
         if running is not None:
             tile = self._with_session(tile, running)
+        limit = self._limits.text(tile.charge_point, tile.connector_id)
+        tile = tile._replace(limit=limit)
         if not charge_point.is_connected:
             since = moment(charge_point.last_seen_ms, self._now_ms, self._zone, self._language)
             phrase = self._words["not_connected"].format(since=since)

@@ -37,6 +37,7 @@ class Tile(NamedTuple):
     action         START or STOP if a person may do that, else empty
     since          the start of the session if `phrase` does not say it
     age            the age of a stale power
+    limit          the limit of its current with the reason, empty if there is none
     reason         why the newest start was refused
     outcome        the outcome of the newest Call from the page
     transaction    the id of the open transaction that STOP ends, as text
@@ -58,6 +59,7 @@ class Tile(NamedTuple):
     age: str = ""
     account: str = ""
     card: str = ""
+    limit: str = ""
     reason: str = ""
     outcome: str = ""
     transaction: str = ""
@@ -83,7 +85,7 @@ class Tile(NamedTuple):
 
 FIELDS = (
     *("name", "place", "state", "action", "phrase", "power", "energy", "amount", "since", "age"),
-    *("account", "card", "reason", "outcome", "transaction"),
+    *("account", "card", "limit", "reason", "outcome", "transaction"),
 )
 """The texts of a tile."""
 

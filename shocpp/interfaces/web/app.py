@@ -5,6 +5,7 @@ A refused request gets a status and one line with the next step, in a browser a 
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Semaphore
 from typing import cast
 
@@ -16,6 +17,7 @@ from shocpp.admission.people.permits import FORBIDDEN
 from shocpp.admission.people.registry import Registry
 from shocpp.admission.people.roles import READ_METRICS
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.errors import ShocppError
 from shocpp.interfaces.api.app import Api
 from shocpp.interfaces.cgi import CannedCaller
 from shocpp.interfaces.http.addresses import address_of_caller
@@ -31,6 +33,7 @@ from shocpp.interfaces.web.pages.chargers.charger import ChargerPage
 from shocpp.interfaces.web.pages.chargers.commands import Commands
 from shocpp.interfaces.web.pages.chargers.configuration import Configuration
 from shocpp.interfaces.web.pages.chargers.frames import Frames
+from shocpp.interfaces.web.pages.chargers.limits import LimitPages
 from shocpp.interfaces.web.pages.chargers.overview import Overview
 from shocpp.interfaces.web.pages.chargers.sticker import Stickers
 from shocpp.interfaces.web.pages.check import CheckPages
@@ -48,8 +51,10 @@ from shocpp.interfaces.web.publisher import Publisher
 from shocpp.interfaces.web.refused_page import refused_page, wants_page
 from shocpp.interfaces.web.stream import Stream
 from shocpp.interfaces.websocket.upgrades import Upgrades, is_upgrade, refuse_broken_upgrade
+from shocpp.language.site import meter_text
 from shocpp.metrics.counter_files import counters_folder, sum_files
 from shocpp.settings import Settings
+from shocpp.store.site import set_points
 from shocpp.store.thread_database import ThreadDatabase
 
 log = logging.getLogger(__name__)
@@ -57,7 +62,7 @@ log = logging.getLogger(__name__)
 
 PAGES: tuple[Callable[[Settings, Connect], FormPages], ...] = (
     *(AccountPages, RemovalPages, AccountStatementPages, OwnAccountPages, PricePages),
-    *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, Stickers),
+    *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, LimitPages, Stickers),
     *(PhonePages, SetupPages),
     *(LetterheadPages, PeoplePages, DevicePages, CannedCallPages, CheckPages),
 )
@@ -171,12 +176,24 @@ def healthz() -> Response:
     # Anybody may read this line, so it has no names of people; the log has them.
     people = registry.trouble() and "the present people.json is not in force; see: shocpp check"
     notices = (
+        _limits_notice(),
         switchboard.disk_notice(),
         switchboard.conf_trouble(),
         switchboard.files_trouble(),
         people,
     )
     return _line(200, "; ".join(filter(None, notices)) or "ok")
+
+
+def _limits_notice() -> str | None:
+    """Return a notice while limits of current do without the site's meter."""
+    settings = cast(Settings, current_app.config["SETTINGS"])
+    # A database that cannot be read makes the workers unhealthy, which says more.
+    with suppress(ShocppError), current_app.config["CONNECT"](settings.database) as db:
+        state = set_points.present_state(db)
+        if state is not None and state.is_fallback:
+            return f"limits of current are in fallback: {meter_text(state.meter, 'en')}"
+    return None
 
 
 def canned_caller() -> Response:

@@ -1,6 +1,14 @@
 """The navigation of the pages: those that a person may open."""
 
-from shocpp.admission.people.roles import ADMINISTER, COMMAND, KEEP_BOOKS, SEE, SEE_OWN, Person
+from shocpp.admission.people.roles import (
+    ADMINISTER,
+    COMMAND,
+    KEEP_BOOKS,
+    SEE,
+    SEE_NAMES,
+    SEE_OWN,
+    Person,
+)
 from shocpp.language.pages.frame import FRAME
 
 PAGES = (
@@ -8,6 +16,7 @@ PAGES = (
     ("/account", "account", SEE_OWN),
     ("/accounts", "accounts", KEEP_BOOKS),
     ("/prices", "prices", KEEP_BOOKS),
+    ("/site", "site", SEE_NAMES),
     ("/chargers", "chargers", COMMAND),
     ("/setup", "setup", ADMINISTER),
     ("/settings", "settings", KEEP_BOOKS),

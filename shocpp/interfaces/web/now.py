@@ -19,9 +19,10 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from shocpp.admission.people.roles import ADMINISTER, CHARGE, SEE, SEE_NAMES, Person
+from shocpp.admission.people.roles import ADMINISTER, CHARGE, COMMAND, SEE, SEE_NAMES, Person
 from shocpp.calls.page.connectors import may_use
 from shocpp.calls.page.files import present_files
+from shocpp.calls.page.limits import are_limits_there, limit_forms
 from shocpp.calls.page.starts import choices, start, stop
 from shocpp.calls.page.strangers import public_charger
 from shocpp.calls.page.tile import STOP, tile_id
@@ -46,6 +47,7 @@ from shocpp.interfaces.web.pages.form_pages import not_there, see
 from shocpp.interfaces.websocket.upgrades import refuse_broken_upgrade
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
+from shocpp.language.pages.site import LIMIT_FORM
 from shocpp.ocpp.identity import is_identity
 from shocpp.settings import Settings
 from shocpp.store.database import Database
@@ -96,7 +98,7 @@ class Now:
 
     @property
     def _words(self) -> dict[str, str]:
-        return SENTENCES[self._settings.language]
+        return {**SENTENCES[self._settings.language], **LIMIT_FORM[self._settings.language]}
 
     def add_to(self, app: Flask) -> None:
         """Register the views."""
@@ -254,9 +256,13 @@ class Now:
         settings, moment_ms, view = self._settings, now_ms(), view_of(person)
         accounts = present_files(db, settings).accounts
         may_charge = person.may(CHARGE)
+        found = tiles(db, settings, view, moment_ms, None if only is None else {only})
+        # Without a limit anywhere the page looks as if there were none: /site has their forms.
+        has_limits = person.may(COMMAND) and are_limits_there(db, moment_ms)
         values = {
-            "tiles": tiles(db, settings, view, moment_ms, None if only is None else {only}),
+            "tiles": found,
             "choices": choices(accounts, person.account, moment_ms) if may_charge else [],
+            "limits": limit_forms(db, settings, found, moment_ms) if has_limits else {},
         }
         if only is not None:
             return values

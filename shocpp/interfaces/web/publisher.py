@@ -30,6 +30,7 @@ from shocpp.store.changes import (
     CONNECTOR,
     DEVICE,
     POWER,
+    SET_POINT,
     START_OVER,
     TRANSACTION,
     Change,
@@ -50,7 +51,7 @@ RECHECK_S = 10.0
 WHOLE_S = 60.0
 """Seconds after which months and needs are read without any change: prices and files differ."""
 
-OF_A_CHARGER = {CHARGER, CONNECTOR, POWER, CALL}
+OF_A_CHARGER = {CHARGER, CONNECTOR, POWER, CALL, SET_POINT}
 """The kinds of changes after which only the tiles of their chargers are read."""
 
 ONLY_TILES = {*OF_A_CHARGER, TRANSACTION, DEVICE}

@@ -1,0 +1,111 @@
+"""The limits of current on tiles: the text of each connector, and the form that chooses one."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from shocpp.calls.page.files import present_allowlist
+from shocpp.calls.page.tile import WAITING, Tile
+from shocpp.configuration.power.keys import Power
+from shocpp.language.site import reason_of, reason_text
+from shocpp.ocpp.identity import identity_key
+from shocpp.settings import Settings
+from shocpp.store.database import Database
+from shocpp.store.site import limits, set_points
+from shocpp.store.site.limits import ALL_CONNECTORS, LimitChoice
+from shocpp.store.site.set_points import StoredSetPoint
+
+CHOSEN = "chosen"
+"""The key of the reason for a limit that a person has chosen."""
+
+BASE = "base"
+"""The key of the reason for a limit that waits for a car."""
+
+Place = tuple[str, int]
+"""The key of a charger's identity, and a connector."""
+
+
+class LimitForm(NamedTuple):
+    """The form of a connector's limit; `limit_a` is its value, the chosen limit or the highest.
+
+    `is_chosen`: a limit is chosen; `is_of_all`: for all connectors of the charger.
+    """
+
+    form_id: str
+    charge_point: str
+    connector_id: int
+    title: str
+    min_a: int
+    max_a: int
+    limit_a: int
+    is_chosen: bool = False
+    is_of_all: bool = False
+
+
+class Limits:
+    """The set points and the chosen limits of all connectors, read once for a view."""
+
+    def __init__(self, db: Database, language: str, now_ms: int) -> None:
+        self._language = language
+        self._set_points: Mapping[Place, StoredSetPoint] = {
+            (identity_key(row.charge_point_id), row.connector_id): row
+            for row in set_points.present(db)
+        }
+        self._choices: Mapping[Place, LimitChoice] = {
+            (identity_key(choice.charge_point_id), choice.connector_id): choice
+            for choice in limits.present(db, now_ms)
+        }
+
+    def chosen(self, charge_point_id: str, connector_id: int) -> LimitChoice | None:
+        """Return the chosen limit of a connector: its own one, or else that of its charger."""
+        key = identity_key(charge_point_id)
+        own = self._choices.get((key, connector_id))
+        return own or self._choices.get((key, ALL_CONNECTORS))
+
+    def text(self, charge_point_id: str, connector_id: int) -> str:
+        """Return the limit of a connector with its reason, empty if none matters there."""
+        row = self._set_points.get((identity_key(charge_point_id), connector_id))
+        if row is not None:
+            reason = reason_of(row.reason)
+            if reason[0] != BASE:
+                limit_ma = row.base_ma if row.limit_ma is None else row.limit_ma
+                return reason_text(reason, limit_ma, self._language)
+        choice = self.chosen(charge_point_id, connector_id)
+        if choice is None:
+            return ""
+        # No car is there, or nobody has decided about the new limit yet.
+        return reason_text((CHOSEN, {}), choice.limit_ma, self._language)
+
+    def form(self, tile: Tile, power: Power) -> LimitForm:
+        """Return the form of a tile's connector, whose charger has these properties."""
+        choice = self.chosen(tile.charge_point, tile.connector_id)
+        most_a = power.max_ma // 1000
+        chosen_a = choice.limit_ma // 1000 if choice is not None and choice.limit_ma else most_a
+        return LimitForm(
+            form_id=f"limit {tile.id}",
+            charge_point=tile.charge_point,
+            connector_id=tile.connector_id,
+            title=tile.title,
+            min_a=power.min_ma // 1000,
+            max_a=max(most_a, chosen_a),
+            limit_a=chosen_a,
+            is_chosen=choice is not None,
+            is_of_all=choice is not None and choice.connector_id == ALL_CONNECTORS,
+        )
+
+
+def are_limits_there(db: Database, now_ms: int) -> bool:
+    """Return True if current is limited anywhere."""
+    return set_points.are_there(db) or bool(limits.present(db, now_ms))
+
+
+def limit_forms(
+    db: Database, settings: Settings, tiles: Iterable[Tile], now_ms: int
+) -> dict[str, LimitForm]:
+    """Return the form of each tile by the tile's id; a charger that was never here has none."""
+    known, allowlist = Limits(db, settings.language, now_ms), present_allowlist(db, settings)
+    forms = {}
+    for tile in tiles:
+        if tile.state != WAITING:
+            entry = allowlist.entry(tile.charge_point)
+            forms[tile.id] = known.form(tile, Power() if entry is None else entry.power)
+    return forms

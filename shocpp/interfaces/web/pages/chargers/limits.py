@@ -1,0 +1,301 @@
+"""The limits of current: what the meter reads, what is decided, and why.
+
+    GET  /site          the site, and each connector with its limit; admins have a form at each
+    POST /site/limit    chooses a limit for a connector, or takes it back
+
+The forms on the tiles of other pages come here, too, and return to their pages (field `at`).
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import quote
+
+from flask import Flask, Response
+
+from shocpp.admission.people.roles import COMMAND, SEE_NAMES, Person
+from shocpp.calls.page.limits import LimitForm, limit_forms
+from shocpp.calls.tiles import Tile, View, tiles
+from shocpp.clock import now_ms
+from shocpp.configuration.files import conf_text
+from shocpp.configuration.site import parse_site
+from shocpp.energy.model import (
+    ALL_PHASES,
+    IGNORES,
+    METER_GOOD,
+    METER_NONE,
+    REFUSES,
+    SILENT,
+    UNVERIFIABLE,
+)
+from shocpp.errors import ConfigError, StoreUnavailable, UnusableDatabase, UsageError
+from shocpp.interfaces.web.access import NoDatabase
+from shocpp.interfaces.web.pages.form_pages import (
+    NO_FORM,
+    Connect,
+    FormPages,
+    ReturnedForm,
+    WrongField,
+    add_form,
+)
+from shocpp.language.page import SENTENCES, age
+from shocpp.language.pages.site import LIMIT_FORM, SITE
+from shocpp.language.site import amperes
+from shocpp.language.voice import moment
+from shocpp.ocpp.identity import identity_key
+from shocpp.settings import Settings
+from shocpp.site.limits import choose_limit, parse_until
+from shocpp.site.present import ConnectorPresent, SitePresent, site_present
+from shocpp.store.database import Database
+from shocpp.store.site.limits import LimitChoice
+
+PATH = "/site"
+
+WORDS = {language: {**LIMIT_FORM[language], **words} for language, words in SITE.items()}
+
+ALARMING = (REFUSES, IGNORES, SILENT, UNVERIFIABLE)
+"""The standings in which a charger may draw more than its limit."""
+
+SECONDS_MS, MINUTE_MS = 1_000, 60_000
+
+
+class PhaseRow(NamedTuple):
+    """A phase of the site: currents as texts, empty if they are not known."""
+
+    name: str
+    grid: str
+    house: str
+    chargers: str
+
+
+class ConnectorRow(NamedTuple):
+    """A connector as the page shows it.
+
+    limit      the limit with its reason, and `chosen` the choice behind it, if there is one
+    facts      further facts, as words
+    """
+
+    title: str
+    limit: str
+    standing: str
+    is_alarming: bool
+    chosen: str
+    facts: Sequence[str]
+    form: LimitForm | None
+
+
+class LimitPages(FormPages):
+    """The page /site."""
+
+    def __init__(self, settings: Settings, connect: Connect) -> None:
+        super().__init__(settings, connect, WORDS, {})
+
+    def add_to(self, app: Flask) -> None:
+        """Register the views."""
+        app.add_url_rule(PATH, "site", lambda: self._show(self.visitor(SEE_NAMES)), methods=["GET"])
+        view = partial(self.answer, COMMAND, self._choose, self._show)
+        add_form(app, f"{PATH}/limit", view, lambda: self._show(self.visitor(COMMAND)))
+
+    def _choose(self, db: Database, person: Person, fields: dict[str, str]) -> str:
+        """Choose the limit of a form, and return the page that it comes from."""
+        form, moment_ms = self._form_of(db, fields), now_ms()
+        limit_ma, until_ms = self._limit_of(form, fields), None
+        if limit_ma is not None and fields.get("until", "").strip():
+            try:
+                until_ms = parse_until(fields["until"], self._settings.zone, moment_ms)
+            except UsageError:
+                raise WrongField("until", self.words["wrong_until"]) from None
+        # A limit that was chosen for the whole charger would stay in force.
+        is_all = form.connector_id == 0 or (limit_ma is None and form.is_of_all)
+        connector_id = None if is_all else form.connector_id
+        try:
+            choose_limit(
+                db,
+                self._settings,
+                form.charge_point,
+                connector_id,
+                limit_ma,
+                until_ms,
+                person.name,
+                moment_ms,
+            )
+        except UsageError as error:
+            raise WrongField("limit_a", str(error)) from None
+        own_page = f"/c/{quote(form.charge_point, safe='')}"
+        return {"now": "/", "charger": own_page}.get(fields.get("at", ""), PATH)
+
+    def _form_of(self, db: Database, fields: dict[str, str]) -> LimitForm:
+        """Return the form that was sent; raises WrongField if its connector is gone."""
+        charger, connector = fields.get("charger", ""), fields.get("connector", "")
+        # Text that is not printable may hold a lone surrogate, which SQLite refuses.
+        found = (
+            tiles(db, self._settings, View(True), now_ms(), {charger})
+            if (charger.isprintable())
+            else []
+        )
+        forms = limit_forms(db, self._settings, found, now_ms()).values()
+        form = next((one for one in forms if str(one.connector_id) == connector), None)
+        if form is None:
+            raise WrongField("", self.words["wrong_charger"])
+        return form
+
+    def _limit_of(self, form: LimitForm, fields: dict[str, str]) -> int | None:
+        """Return the limit of a form in mA, None for none; raises WrongField."""
+        deed, text = fields.get("do", ""), fields.get("limit_a", "")
+        if deed == "off":
+            return None
+        if deed == "pause":
+            return 0
+        if deed != "set":
+            raise WrongField("", self.words["wrong_choice"])
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
+        if not form.min_a <= number <= form.max_a:
+            sentence = self.words["wrong_limit"].format(least=form.min_a, most=form.max_a)
+            raise WrongField("limit_a", sentence)
+        return 1_000 * number
+
+    # -- page -------------------------------------------------------------------------------------
+
+    def _show(
+        self, person: Person, returned: ReturnedForm = NO_FORM, status: int = 200
+    ) -> Response:
+        """Return the page, with a form that comes back."""
+        moment_ms = now_ms()
+        try:
+            with self._connect(self._settings.database) as db:
+                present = site_present(db, self._settings, moment_ms)
+                found = tiles(db, self._settings, View(True), moment_ms)
+                forms: dict[str, LimitForm] = {}
+                if person.may(COMMAND):
+                    forms = limit_forms(db, self._settings, found, moment_ms)
+        except (StoreUnavailable, UnusableDatabase) as error:
+            raise NoDatabase(error) from None
+        rows = [self._row(tile, present, forms.get(tile.id), moment_ms) for tile in found]
+        is_in_use = present.has_rules or bool(present.choices or present.connectors)
+        return self.page(
+            "site.html",
+            person,
+            status=status,
+            returned=returned,
+            trouble=self._trouble(),
+            is_in_use=is_in_use,
+            is_undecided=is_in_use and not present.is_decided and bool(present.connectors),
+            fallback=self.words["fallback"].format(meter=present.meter)
+            if present.is_fallback
+            else "",
+            has_rules=present.has_rules,
+            limit_of_site=self._limit_of_site(present),
+            meter=self._meter(present, moment_ms),
+            is_meter_good=present.meter_key in (METER_GOOD, METER_NONE),
+            phases=self._phases(present) if present.has_rules else (),
+            rows=rows,
+            returned_here=any(row.form and row.form.form_id == returned.form for row in rows),
+        )
+
+    def _trouble(self) -> str:
+        """Return the sentence about a site.json with an error, empty without one."""
+        path = self._settings.site_file
+        try:
+            parse_site(conf_text(path), str(path), None)
+        except FileNotFoundError:
+            return ""
+        except ConfigError:
+            return SENTENCES[self._settings.language]["broken_file"].format(file=path.name)
+        return ""
+
+    def _limit_of_site(self, present: SitePresent) -> str:
+        if present.limit_ma is None:
+            return self.words["no_common_limit"]
+        return self.words["limit_of_phase"].format(limit=self._amperes(present.limit_ma))
+
+    def _meter(self, present: SitePresent, moment_ms: int) -> str:
+        """Return the verdict on the meter, and the age of its newest value."""
+        if present.meter_key == METER_NONE:
+            return present.meter
+        if present.reading_ms is None:
+            return f"{present.meter}, {self.words['no_reading']}"
+        old_ms = max(0, moment_ms - present.reading_ms)
+        spelled = (
+            self.words["seconds"].format(count=old_ms // SECONDS_MS)
+            if old_ms < MINUTE_MS
+            else age(old_ms // SECONDS_MS, self._settings.language)
+        )
+        return f"{present.meter}, {self.words['reading_age'].format(age=spelled)}"
+
+    def _phases(self, present: SitePresent) -> list[PhaseRow]:
+        """Return the currents of each phase of the site."""
+        rows = []
+        for phase in ALL_PHASES:
+            name = f"L{phase + 1}"
+            reckoned_ma = sum(
+                one.reckoned_ma for one in present.connectors if name in one.phases.split()
+            )
+            rows.append(
+                PhaseRow(
+                    name,
+                    self._of_phase(present.reading_ma, phase),
+                    self._of_phase(present.house_ma, phase),
+                    self._amperes(reckoned_ma),
+                )
+            )
+        return rows
+
+    def _of_phase(self, currents_ma: Sequence[int] | None, phase: int) -> str:
+        return "–" if currents_ma is None else self._amperes(currents_ma[phase])
+
+    def _row(
+        self, tile: Tile, present: SitePresent, form: LimitForm | None, moment_ms: int
+    ) -> ConnectorRow:
+        """Return the row of a connector; one without a set point has none decided."""
+        key = identity_key(tile.charge_point)
+        point = next(
+            (
+                one
+                for one in present.connectors
+                if (identity_key(one.charge_point), one.connector_id) == (key, tile.connector_id)
+            ),
+            None,
+        )
+        if point is None:
+            limit = tile.limit or self.words["no_limit_now"]
+            return ConnectorRow(tile.title, limit, "", False, "", (), form)
+        return ConnectorRow(
+            title=tile.title,
+            limit=point.reason,
+            standing=point.standing,
+            is_alarming=point.standing_key in ALARMING,
+            chosen="" if point.chosen is None else self._chosen(point.chosen, moment_ms),
+            facts=self._facts(point),
+            form=form,
+        )
+
+    def _chosen(self, choice: LimitChoice, moment_ms: int) -> str:
+        """Return a chosen limit with its end and the person."""
+        until = ""
+        if choice.until_ms is not None:
+            zone, language = self._settings.zone, self._settings.language
+            until = moment(choice.until_ms, moment_ms, zone, language)
+        key = f"{'chosen' if choice.limit_ma else 'paused'}{'_until' if until else ''}"
+        return self.words[key].format(
+            limit=self._amperes(choice.limit_ma), until=until, by=choice.chosen_by
+        )
+
+    def _facts(self, point: ConnectorPresent) -> list[str]:
+        """Return the facts of a connector behind its limit."""
+        currents = {
+            "observed": point.observed_ma,
+            "confirmed": point.confirmed_ma,
+            "base": point.base_ma,
+        }
+        return [
+            *(
+                f"{self.words[name]} {self._amperes(current_ma)}"
+                for name, current_ma in currents.items()
+                if current_ma is not None
+            ),
+            f"{self.words['phases']} {point.phases}",
+            self.words["writes"].format(count=point.writes),
+        ]
+
+    def _amperes(self, current_ma: int) -> str:
+        return amperes(current_ma, self._settings.language)

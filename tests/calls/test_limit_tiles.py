@@ -1,0 +1,98 @@
+"""The limit on tiles: who sees it, and when it says something."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shocpp.calls.page.limits import are_limits_there, limit_forms
+from shocpp.store.keys import NO_KEYS
+from shocpp.store.site import limits, set_points
+from shocpp.store.site.limits import LimitChoice
+from shocpp.store.site.set_points import StoredSetPoint
+from tests.calls.test_tiles import COMPANY, NO_NAMES, Forecourt, begin
+from tests.world.stored_limits import set_point
+
+DAY_MS = 86_400_000
+
+
+class LimitedForecourt(Forecourt):
+    """A forecourt with limits on file."""
+
+    def decide(self, *points: StoredSetPoint) -> None:
+        """Store set points in place of all others."""
+        with self.db.writing(keys=NO_KEYS):
+            set_points.store(self.db, points)
+
+    def choose(self, connector_id: int, limit_ma: int, until_ms: int | None = None) -> None:
+        """Store the limit that somebody has chosen for the garage."""
+        choice = LimitChoice("garage", connector_id, limit_ma, until_ms, "Anna", self.now_ms)
+        with self.db.writing(keys=NO_KEYS):
+            limits.choose(self.db, choice)
+
+    def form(self) -> dict[str, object]:
+        """Return the form at connector 1 of the garage."""
+        found = limit_forms(self.db, self.settings, self.tiles().values(), self.now_ms)
+        return found["garage/1"]._asdict()
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[LimitedForecourt]:
+    office = LimitedForecourt(tmp_path)
+    yield office
+    office.db.close()
+
+
+def test_a_session_has_its_limit_with_the_reason(office: LimitedForecourt) -> None:
+    begin(office)
+    assert office.tiles()["garage/1"].limit == ""
+    office.decide(set_point("garage", 1, 6_000, "shares", cars=3, total_a=20))
+    assert office.tiles()["garage/1"].limit == "6 A: drei Autos teilen 20 A"
+    assert office.tiles(NO_NAMES)["garage/1"].limit == "6 A: drei Autos teilen 20 A"
+
+
+def test_a_driver_sees_the_limit_of_its_own_session_only(office: LimitedForecourt) -> None:
+    begin(office, "3333")
+    office.decide(set_point("garage", 1, 6_000, "shares", cars=3, total_a=20))
+    assert office.tiles(COMPANY)["garage/1"].limit == ""
+    family = COMPANY._replace(account="family-y")
+    assert office.tiles(family)["garage/1"].limit == "6 A: drei Autos teilen 20 A"
+
+
+def test_a_connector_without_a_car_shows_a_chosen_limit_and_no_base(
+    office: LimitedForecourt,
+) -> None:
+    office.connect("garage")
+    office.report("Available")
+    office.decide(set_point("garage", 1, None, "base"))
+    assert office.tiles()["garage/1"].limit == ""
+    office.choose(0, 10_000, office.now_ms + DAY_MS)
+    assert office.tiles()["garage/1"].limit == "10 A: von Hand gewählt"
+    assert office.tiles(COMPANY)["garage/1"].limit == ""
+    office.choose(1, 8_000)
+    assert office.tiles()["garage/1"].limit == "8 A: von Hand gewählt"
+    office.later(25)
+    assert office.tiles()["garage/1"].limit == "8 A: von Hand gewählt"
+
+
+def test_a_form_has_the_currents_of_its_charger_and_the_chosen_limit(
+    office: LimitedForecourt,
+) -> None:
+    office.list_chargers({"garage": {"auth": "none", "max_a": 20, "min_a": 8}})
+    office.connect("garage")
+    office.report("Available")
+    assert not are_limits_there(office.db, office.now_ms)
+    form = office.form()
+    assert (form["min_a"], form["max_a"], form["limit_a"]) == (8, 20, 20)
+    assert (form["is_chosen"], form["is_of_all"]) == (False, False)
+    office.choose(0, 10_000)
+    assert are_limits_there(office.db, office.now_ms)
+    form = office.form()
+    assert (form["limit_a"], form["is_chosen"], form["is_of_all"]) == (10, True, True)
+    # The slider of a pause begins at the highest current.
+    office.choose(1, 0)
+    form = office.form()
+    assert (form["limit_a"], form["is_chosen"], form["is_of_all"]) == (20, True, False)
+    # The command allows more than the file says.
+    office.choose(1, 32_000)
+    assert (office.form()["max_a"], office.form()["limit_a"]) == (32, 32)
