@@ -13,6 +13,7 @@ from shocpp.energy.pacing import MOST_WRITES
 from shocpp.language.findings.sentences import Sentence
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
+from shocpp.site.facts import gather
 from shocpp.store.database import Database
 from shocpp.store.site import limits
 from shocpp.store.site.set_points import StoredSetPoint
@@ -61,6 +62,7 @@ def check_chargers(
     if present.conf is not None:
         yield from _check_maxima(present, present.conf)
         yield from _check_bases(present, present.conf, db)
+        yield from _check_last(present, present.conf, db)
     yield from _check_writes(present)
     if present.conf is not None or present.points:
         yield from _check_promises(present.points, chargers)
@@ -138,6 +140,17 @@ def _check_bases(present: Present, conf: SiteConf, db: Database) -> Iterator[Fin
             "file": present.settings.charge_points_file,
         }
         yield Finding(NOTE, "base_of_zero", values)
+
+
+def _check_last(present: Present, conf: SiteConf, db: Database) -> Iterator[Finding]:
+    """Find chargers whose limits cannot end by themselves."""
+    gathered = gather(db, conf, present.allowlist, (), now_ms())
+    for charge_point_id in dict.fromkeys(point.charge_point_id for point in present.points):
+        facts = gathered.chargers.get(charge_point_id)
+        if facts is not None and facts.choice.keeps_last:
+            fallback_a = conf.rules.fallback_ma // 1000
+            values = {"charge_point": charge_point_id, "fallback_a": fallback_a}
+            yield Finding(NOTE, "limit_kept_last", values)
 
 
 def _check_writes(present: Present) -> Iterator[Finding]:

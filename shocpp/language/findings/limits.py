@@ -32,6 +32,9 @@ LIMITS = {
         "base_of_zero": "Ohne den Server lädt hier niemand: {charge_points}. Je {fallback_a} A "
         "für alle passen neben dem Haus nicht unter die Limits. Wer zuerst drankommt, sagt "
         "priority in {file}.",
+        "limit_kept_last": "{charge_point} kennt kein Limit, das von selbst endet. Ohne den Server "
+        "bliebe das letzte in Kraft, darum bekommt diese Wallbox höchstens {fallback_a} A "
+        "(fallback_a).",
         "many_limits": "{charge_point} hat in 24 Stunden {writes} Limits bekommen. Ab {most} wird "
         "ihr Limit nur noch selten erhöht, denn jedes kann ihren Speicher abnutzen. Ein größerer "
         "Abstand zum Limit (margin_a) oder ein kleineres max_a macht es ruhiger.",
@@ -83,6 +86,8 @@ LIMITS = {
         "base_of_zero": "without the server, nobody charges here: {charge_points}; {fallback_a} A "
         "for each do not fit into the limits beside the house; priority in {file} says who comes "
         "first",
+        "limit_kept_last": "{charge_point} takes no limit that ends by itself; without the server "
+        "the last one would stay in force, so that it gets at most {fallback_a} A (fallback_a)",
         "many_limits": "{charge_point} was sent {writes} limits in 24 hours; from {most} on its "
         "limit is raised rarely, because each may wear out its memory; a wider margin_a or a lower "
         "max_a makes it calmer",

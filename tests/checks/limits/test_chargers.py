@@ -143,6 +143,16 @@ def test_a_charger_with_many_limits_is_noted(migrated_home: Home, db: Database) 
     assert many.startswith("yard was sent 240 limits in 24 hours; from 300 on its limit is raised")
 
 
+def test_a_charger_whose_limits_do_not_end_is_noted(migrated_home: Home, db: Database) -> None:
+    relative = {"profile": {"kind": "Relative"}}
+    configure(migrated_home, SITE, yard=relative)
+    decide(db, point("garage"), point("yard"), point("yard", connector_id=2))
+    last = [each for each in sentences(migrated_home, db, NOTE) if "ends by itself" in each]
+    assert len(last) == 1
+    assert last[0].startswith("yard takes no limit that ends by itself; without the server the la")
+    assert last[0].endswith("so that it gets at most 6 A (fallback_a)")
+
+
 def test_a_charger_of_go_e_is_noted_if_it_is_limited(migrated_home: Home, db: Database) -> None:
     configure(migrated_home, SITE)
     assert len(sentences(migrated_home, db, NOTE)) == 1
