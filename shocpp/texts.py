@@ -23,6 +23,10 @@ _JOINERS = frozenset("\u200c\u200d")
 """Invisible characters that words of some languages, and some emoji, are spelled with."""
 
 
+class RepeatedKey(ValueError):
+    """A JSON text that is valid, but for a key that an object has twice."""
+
+
 class _Repeating(dict[str, Any]):
     """A JSON object that has a key twice, the key `twice`."""
 
@@ -32,8 +36,8 @@ class _Repeating(dict[str, Any]):
 def parse_unique(text: str, **options: Any) -> Any:
     """Return the JSON of a text that a human has written; `options` are those of `json.loads`.
 
-    Raises ValueError if a key is there twice in one object, with the key and its place in the text.
-    Only `comment` may be repeated.
+    Raises RepeatedKey if a key is there twice in one object, with the key and its place in the
+    text, and ValueError for any other error. Only `comment` may be repeated.
     """
     repeating: list[_Repeating] = []
 
@@ -53,7 +57,7 @@ def parse_unique(text: str, **options: Any) -> Any:
     # A repeated comment is free to hold anything, so that the object may be gone.
     error_text = _repeated_in(content) if repeating else None
     if error_text is not None:
-        raise ValueError(error_text)
+        raise RepeatedKey(error_text)
     return content
 
 

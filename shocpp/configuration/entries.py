@@ -6,11 +6,11 @@ file's name in front.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from shocpp.errors import ConfigError, UsageError
-from shocpp.texts import parse_unique, printable_line
+from shocpp.texts import RepeatedKey, parse_unique, printable_line
 
 
 def parse_json(text: str, source: str, example: str) -> object:
@@ -20,6 +20,9 @@ def parse_json(text: str, source: str, example: str) -> object:
     """
     try:
         return parse_unique(text)
+    except RepeatedKey as error:
+        line = _line_of_repeated(text)
+        raise ConfigError(f"{source} is not JSON: {error}, line {line}; see {example}") from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source} is not JSON: {error}; see {example}") from None
 
@@ -153,12 +156,35 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],:"]+')
 def line_of(text: str, path: Sequence[str | int]) -> int:
     """Return the line of a valid JSON text, from 1, on which the value at a path is.
 
-    A member is on the line of its key. Without such a value it is that of the last step there is.
+    Without such a value it is that of the last step there is.
     """
-    line, matched = 1, 0
-    # The key or position of the present value in each object and list around it.
+    begin, matched = 0, 0
+    for steps, position in _values(text):
+        depth = len(steps)
+        if depth > matched and steps == tuple(path[:depth]):
+            begin, matched = position, depth
+    return 1 + text.count("\n", 0, begin)
+
+
+def _line_of_repeated(text: str) -> int:
+    """Return the line of the first key of a valid JSON text that its object has already."""
+    seen: set[tuple[str | int, ...]] = set()
+    for steps, position in _values(text):
+        # A comment may be repeated, and then its members are, too.
+        if steps in seen and "comment" not in steps:
+            return 1 + text.count("\n", 0, position)
+        seen.add(steps)
+    return 1
+
+
+def _values(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    """Yield each value of a valid JSON text: the keys and positions that lead to it, and its begin.
+
+    A member begins with its key.
+    """
+    # A loop, because a text may be nested deeper than Python can call.
     steps: list[str | int] = []
-    is_key = False
+    is_key = has_key = False
     for token in _TOKEN.finditer(text):
         sign = token[0]
         if sign in ("}", "]"):
@@ -168,16 +194,16 @@ def line_of(text: str, path: Sequence[str | int]) -> int:
             is_key = isinstance(steps[-1], str)
             if isinstance(steps[-1], int):
                 steps[-1] += 1
+        elif is_key:
+            steps[-1], is_key, has_key = json.loads(sign), False, True
+            yield tuple(steps), token.start()
         else:
-            if is_key:
-                steps[-1], is_key = json.loads(sign), False
-            depth = len(steps)
-            if depth > matched and steps == list(path[:depth]):
-                line, matched = 1 + text.count("\n", 0, token.start()), depth
+            if not has_key:
+                yield tuple(steps), token.start()
+            has_key = False
             if sign in ("{", "["):
                 steps.append("" if sign == "{" else 0)
                 is_key = sign == "{"
-    return line
 
 
 class MemberError(UsageError):

@@ -93,7 +93,7 @@ def test_a_file_in_another_encoding_is_refused_with_the_line(tmp_path: Path) -> 
         (
             "charge_points.json",
             '{"garage": {"auth": "none", "auth": "none"}}',
-            "'auth' is there twice in 'garage'",
+            "'auth' is there twice in 'garage', line 1",
         ),
         (
             "tariffs.json",
@@ -103,7 +103,7 @@ def test_a_file_in_another_encoding_is_refused_with_the_line(tmp_path: Path) -> 
         (
             "operator.json",
             '{"mail": {"to": {"a": [], "a": []}}}',
-            "'a' is there twice in 'mail', 'to'",
+            "'a' is there twice in 'mail', 'to', line 1",
         ),
         (
             "canned.json",

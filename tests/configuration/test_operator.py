@@ -170,7 +170,9 @@ def test_a_no_break_blank_becomes_a_blank() -> None:
 
 
 def test_a_key_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match="is not JSON: 'name' is there twice; see conf/operator"):
+    with pytest.raises(
+        ConfigError, match="is not JSON: 'name' is there twice, line 1; see conf/operator"
+    ):
         parse_operator('{"name": "WEG", "name": "GmbH"}', "operator.json")
 
 

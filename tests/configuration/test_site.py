@@ -236,6 +236,13 @@ def test_a_text_that_is_not_json_is_refused(text: str) -> None:
     assert refusal(text).startswith(" is not JSON: ")
 
 
+def test_a_key_that_is_there_twice_has_the_line_of_the_second_one() -> None:
+    text = LINES.replace('"limit_a": 35', '"comment": 1,\n  "limit_a": 35, "limit_a":\n 35')
+    assert refusal(text) == " is not JSON: 'limit_a' is there twice, line 4"
+    inner = LINES.replace('"paths": ["a"]', '"paths": ["a"],\n"url": {"url": 1}')
+    assert refusal(inner) == " is not JSON: 'url' is there twice in 'meter', line 12"
+
+
 # --- any content ---
 
 KEYS = (
