@@ -7,15 +7,17 @@ import pytest
 
 from shocpp.configuration.charge_points import parse_allowlist
 from shocpp.configuration.editing.charge_points import set_charger
+from shocpp.configuration.power import keys
 from shocpp.configuration.power.keys import Power, ProfileOverride
+from shocpp.energy import model
 from shocpp.errors import ConfigError
 
 NONE = {"auth": "none"}
 
 
-def power(**keys: object) -> Power:
+def power(**stated: object) -> Power:
     """Return the properties of the only entry of a file."""
-    allowlist = parse_allowlist(json.dumps({"garage": NONE | keys}), "conf/charge_points.json")
+    allowlist = parse_allowlist(json.dumps({"garage": NONE | stated}), "conf/charge_points.json")
     entry = allowlist.entry("garage")
     assert entry is not None
     return entry.power
@@ -25,10 +27,17 @@ def test_a_charger_without_keys_has_three_phases_and_32_a() -> None:
     assert power() == Power((0, 1, 2), 6_000, 32_000, 0, False, ProfileOverride())
 
 
+def test_least_current_and_phases_are_those_of_the_controller() -> None:
+    assert keys.LEAST_A * 1000 == model.LEAST_MA
+    assert keys.ALL_PHASES == model.ALL_PHASES
+    defaults = model.Connector(("garage", 1))
+    assert Power()[:4] == (defaults.phases, defaults.min_ma, defaults.max_ma, defaults.priority)
+
+
 def test_every_key_is_read() -> None:
     profile = {"purpose": "TxDefaultProfile", "kind": "Relative", "stack_level": 0, "unit": "W"}
-    keys = {"min_a": 8, "max_a": 16, "priority": 5, "follows_limits": True, "profile": profile}
-    assert power(**keys) == Power(
+    stated = {"min_a": 8, "max_a": 16, "priority": 5, "follows_limits": True, "profile": profile}
+    assert power(**stated) == Power(
         (0, 1, 2), 8_000, 16_000, 5, True, ProfileOverride("TxDefaultProfile", "Relative", 0, "W")
     )
     assert power(profile={"unit": "A"}).profile == ProfileOverride(unit="A")
@@ -50,8 +59,8 @@ def test_every_key_is_read() -> None:
 def test_the_rotation_gives_the_phases_of_the_site(
     phases: int, rotation: str | None, of_site: tuple[int, ...]
 ) -> None:
-    keys = {"phases": phases} | ({"rotation": rotation} if rotation else {})
-    assert power(**keys).phases == of_site
+    wiring = {"phases": phases} | ({"rotation": rotation} if rotation else {})
+    assert power(**wiring).phases == of_site
 
 
 def test_the_entry_of_all_others_gives_them_its_properties() -> None:
@@ -62,7 +71,7 @@ def test_the_entry_of_all_others_gives_them_its_properties() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "sentence"),
+    ("wrong", "sentence"),
     [
         ({"phases": 2}, "'garage': phases must be 1 or 3, not 2"),
         ({"phases": True}, "phases must be 1 or 3, not True"),
@@ -93,15 +102,15 @@ def test_the_entry_of_all_others_gives_them_its_properties() -> None:
         ({"profile": {"stack_level": None}}, "stack_level must be a whole number 0..100, not None"),
     ],
 )
-def test_an_error_names_the_charger_and_the_key(keys: dict[str, object], sentence: str) -> None:
+def test_an_error_names_the_charger_and_the_key(wrong: dict[str, object], sentence: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        power(**keys)
+        power(**wrong)
     assert sentence in str(refused.value)
 
 
 def test_a_change_of_a_name_keeps_these_keys(tmp_path: Path) -> None:
     path = tmp_path / "charge_points.json"
-    keys = {"phases": 1, "rotation": "L2", "max_a": 16, "profile": {"unit": "W"}}
-    path.write_text(json.dumps({"garage": NONE | keys}))
+    stated = {"phases": 1, "rotation": "L2", "max_a": 16, "profile": {"unit": "W"}}
+    path.write_text(json.dumps({"garage": NONE | stated}))
     set_charger(path, "garage", {"name": "Stellplatz 4"})
-    assert json.loads(path.read_text()) == {"garage": NONE | keys | {"name": "Stellplatz 4"}}
+    assert json.loads(path.read_text()) == {"garage": NONE | stated | {"name": "Stellplatz 4"}}

@@ -29,8 +29,8 @@ LIMITS = {
         "höchsten Strom in jeder selbst ein, und trage ihn als max_a in {file} ein.",
         "of_site": "des Anschlusses",
         "of_group": "der Gruppe „{group}“",
-        "base_of_zero": "Ohne den Server lädt hier niemand: {charge_points}. Je {fallback_a} A "
-        "für alle passen neben dem Haus nicht unter die Limits. Wer zuerst drankommt, sagt "
+        "base_of_zero": "Ohne den Server lädt hier niemand: {charge_points}. Für je "
+        "{fallback_a} A reichen die Limits neben dem Haus nicht. Wer zuerst drankommt, sagt "
         "priority in {file}.",
         "limit_kept_last": "{charge_point} kennt kein Limit, das von selbst endet. Ohne den Server "
         "bliebe das letzte in Kraft, darum bekommt diese Wallbox höchstens {fallback_a} A "
