@@ -23,13 +23,7 @@ from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.errors import ShocppError, StoreUnavailable, UnusableDatabase, UsageError
 from shocpp.installation.files import SHIPPED
-from shocpp.recovery.archive import (
-    ACCOUNTING,
-    DATABASE,
-    Archive,
-    conf_files,
-    open_archive,
-)
+from shocpp.recovery.archive import ACCOUNTING, DATABASE, Archive, conf_files, open_archive
 from shocpp.recovery.filed.records import read_filed
 from shocpp.recovery.rebuild import put_new_in_place, require_no_server, with_real_database
 from shocpp.recovery.restore import Progress, Restored, import_files
@@ -43,6 +37,7 @@ from shocpp.store.files.backups import beside, require_whole, sync
 from shocpp.store.files.header import check_ours
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.schema.migrations import migrate
+from shocpp.store.site import profiles
 
 _CHUNK = 1024 * 1024
 
@@ -170,6 +165,8 @@ def _prepare(
     migrate(staged, now_ms())
     with open_database(staged) as db:
         count = len(records.file_names(db))
+        with db.writing(keys=NO_KEYS):
+            profiles.distrust(db)
     # The present database may have records whose files are still to be written.
     _write_waiting_files(settings, progress)
     files = 0 if archive is None else _merge_files(settings, archive, progress)

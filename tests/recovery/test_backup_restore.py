@@ -180,6 +180,21 @@ def test_a_restore_revokes_devices_unless_asked(charged_home: Home, *, keeps: bo
     ) == [(int(keeps),), (int(keeps),)]
 
 
+def test_limits_are_sent_again_after_a_restore(charged_home: Home) -> None:
+    """The charger may have accepted another limit after the backup."""
+    with contextlib.closing(sqlite3.connect(charged_home.database)) as db, db:
+        db.execute(
+            "INSERT INTO installed_profile SELECT id, 1, 'TxDefaultProfile', 0, 20002, 'Absolute',"
+            " 'A', 6000, NULL, 1, NULL, '56.2', 1790000000000 FROM charge_point"
+        )
+    path = charged_home.folder.parent / "with_limits.zip"
+    assert charged_home.run("shocpp", "backup", str(path)).returncode == 0
+    restored(charged_home, path)
+    assert charged_home.query(
+        "SELECT profile_id, limit_ma, firmware, accepted_ms FROM installed_profile"
+    ) == [(20_002, 6_000, None, 0)]
+
+
 def test_newer_files_are_imported_and_nothing_is_billed_twice(
     charged_home: Home, archive: Path
 ) -> None:

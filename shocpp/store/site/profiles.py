@@ -176,6 +176,14 @@ def record_cleared(
     )
 
 
+def distrust(db: Database) -> None:
+    """Have all profiles of ours sent again: their chargers may have accepted others since.
+
+    The rows stay, because nobody else knows which profiles have to be cleared.
+    """
+    db.execute("UPDATE installed_profile SET firmware = NULL, accepted_ms = 0")
+
+
 def forget_refused(db: Database, before_ms: int) -> None:
     """Delete refusals from before a time, so that chargers are asked again."""
     db.execute("DELETE FROM refused_profile WHERE refused_ms < ?", (before_ms,))
