@@ -7,7 +7,6 @@
 Import from the grid is positive.
 """
 
-import math
 from collections.abc import Sequence
 
 from shocpp.configuration.entries import members, quoted
@@ -76,7 +75,7 @@ def per_phase(currents_a: Sequence[float], name: str) -> PerPhase:
     """
     for current_a in currents_a:
         if abs(current_a) > MOST_A:
-            raise UsageError(f"{name}: {current_a:g} A is too much; check the unit")
+            raise _too_much(name)
     first, second, third = (round(current_a * 1000) for current_a in currents_a)
     return first, second, third
 
@@ -84,6 +83,13 @@ def per_phase(currents_a: Sequence[float], name: str) -> PerPhase:
 def _number(value: object, name: str) -> float:
     """Return a number of the document."""
     # JSON's true is an int in Python, and its reader accepts NaN.
-    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise UsageError(f"{name} must have numbers, not {quoted(value)}")
-    return float(value)  # type: ignore[arg-type]
+    # A whole number may be too large for a float.
+    if abs(value) > MOST_A * VOLT * len(ALL_PHASES):
+        raise _too_much(name)
+    return float(value)
+
+
+def _too_much(name: str) -> UsageError:
+    return UsageError(f"{name} has more than {MOST_A} A; check the unit")
