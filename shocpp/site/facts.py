@@ -14,6 +14,7 @@ from shocpp.configuration.charge_points import Allowlist
 from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site import SiteConf
 from shocpp.energy.model import (
+    SILENT,
     VOLT,
     Connector,
     Facts,
@@ -253,16 +254,17 @@ class _Gathering:
         )
 
     def _is_silent(self, stored: StoredSetPoint | None) -> bool:
-        """Return True if a charger has not answered the newest limit that it was sent."""
+        """Return True if a charger has not answered the newest limit that it was sent.
+
+        While that has no end, the end of the one before it counts.
+        """
         if stored is None or stored.sent_call is None:
             return False
         outcome = calls.outcome(self._db, stored.sent_call)
-        return outcome is not None and is_unanswered(outcome)
-
-
-def is_unanswered(outcome: calls.CallOutcome) -> bool:
-    """Return True if a Call was sent, and the charger has not answered in time."""
-    return outcome.state == "expired" and not is_unsent(outcome)
+        if outcome is None or outcome.state in ("answered", "refused"):
+            return False
+        is_unanswered = outcome.state == "expired" and not is_unsent(outcome)
+        return is_unanswered or stored.standing == SILENT
 
 
 def observed_of(report: ObservedCurrent, phases: int) -> Observed | None:

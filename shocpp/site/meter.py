@@ -88,7 +88,7 @@ class MeterPolling:
             return
         self.trouble = trouble
         if trouble is None:
-            log.info("the meter %s answers", self.meter.url)
+            log.info("the meter %s answers", shown(self.meter.url))
         else:
             log.warning("%s", trouble)
 
@@ -102,7 +102,7 @@ def read_meter(meter: SiteMeter) -> PerPhase:
     try:
         return currents_of(meter, document)
     except UsageError as error:
-        raise NoReading(f"the meter {meter.url} cannot be read: {error}; see: paths") from None
+        raise NoReading(f"the meter {shown(meter.url)} cannot be read: {error}") from None
 
 
 def currents_of(meter: SiteMeter, document: object) -> PerPhase:
@@ -128,24 +128,30 @@ class _Answer(NamedTuple):
     body: bytes
 
 
+def shown(url: str) -> str:
+    """Return an address without its query, which may have a key of the device."""
+    return url.partition("?")[0]
+
+
 def _document(url: str) -> object:
     """Return the JSON document of an address."""
     # Imported here: only a leader with a polled meter needs it.
     import http.client
 
+    name = f"the meter {shown(url)}"
     try:
         answer = _get(url)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise NoReading(f"the meter {url} cannot be reached: {reason}") from None
+        raise NoReading(f"{name} cannot be reached: {reason}") from None
     if answer.status != 200:
-        raise NoReading(f"the meter {url} answers with the status {answer.status}")
+        raise NoReading(f"{name} answers with the status {answer.status}")
     if len(answer.body) > MOST_BYTES:
-        raise NoReading(f"the meter {url} answers with more than {MOST_BYTES // 1024} KiB")
+        raise NoReading(f"{name} answers with more than {MOST_BYTES // 1024} KiB")
     try:
         document: object = json.loads(answer.body)
     except (ValueError, RecursionError):
-        raise NoReading(f"the meter {url} answers with no JSON") from None
+        raise NoReading(f"{name} answers with no JSON") from None
     return document
 
 

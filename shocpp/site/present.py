@@ -1,5 +1,7 @@
 """The present limits for pages and commands: the meter, and each connector with its reason."""
 
+import contextlib
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +17,7 @@ from shocpp.store import properties
 from shocpp.store.database import Database
 from shocpp.store.site import limits, readings, set_points
 from shocpp.store.site.limits import ALL_CONNECTORS, LimitChoice
-from shocpp.store.site.set_points import StoredSetPoint
+from shocpp.store.site.set_points import SiteState, StoredSetPoint
 
 LED_WITHIN_MS = 90_000
 """The age of the last decision up to which a leader is at work."""
@@ -61,7 +63,8 @@ class SitePresent(NamedTuple):
 
     has_rules     True if a site.json is in force, `limit_ma` is its limit of each phase, if any
     is_decided    True if a leader has decided lately
-    meter         a phrase about the meter, and `meter_key` its verdict
+    meter         a phrase about the meter with the error of its last poll, if there was one;
+                  `meter_key` is its verdict
     is_fallback   True while limits do without the meter
     reading_ma    the newest reading of each phase, `reading_ms` its time; None without one
     house_ma      the load of the house that the last decision assumes
@@ -99,7 +102,7 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
         None if conf is None else conf.rules.limit_ma,
         state is not None and now_ms - state.decided_ms <= LED_WITHIN_MS,
         state and state.decided_ms,
-        meter_text(meter, settings.language),
+        _meter_phrase(meter, state, settings.language),
         meter,
         state is not None and state.is_fallback,
         reading and reading.currents_ma,
@@ -108,6 +111,23 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
         tuple(sorted(connectors, key=lambda one: (natural_order(one.name), one.connector_id))),
         choices,
     )
+
+
+def _meter_phrase(meter: str, state: SiteState | None, language: str) -> str:
+    """Return the verdict on the meter, with the error of its last poll."""
+    phrase = meter_text(meter, language)
+    trouble = meter_trouble(state) if meter != METER_NONE else None
+    return phrase if trouble is None else f"{phrase}: {trouble}"
+
+
+def meter_trouble(state: SiteState | None) -> str | None:
+    """Return the error of the last poll of the meter, None if there was none."""
+    if state is None:
+        return None
+    # Another version may have stored the memory of the leader.
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return str(json.loads(state.state)["meter_trouble"] or "") or None
+    return None
 
 
 def chosen_of(

@@ -244,7 +244,8 @@ class Ticks:
         """Return the state to store, or None if the stored one will do."""
         if not self.is_active:
             return None
-        memory = {"asked": self._calls.asked}
+        trouble = None if self._meter is None else self._meter.trouble
+        memory = {"asked": self._calls.asked, "meter_trouble": trouble}
         # The time is a column of its own, so that equal states have equal texts.
         text = json.dumps(
             {"controller": state_text(decision.state._replace(decided_ms=0)), **memory}
