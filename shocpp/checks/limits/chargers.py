@@ -10,12 +10,13 @@ from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site import SiteConf
 from shocpp.energy.model import ALL_PHASES, IGNORES, REFUSES, SILENT, UNVERIFIABLE
 from shocpp.energy.pacing import MOST_WRITES
+from shocpp.energy.standing import DRAWS_MA, TOLERANCE_MA
 from shocpp.language.findings.sentences import Sentence
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.facts import gather
 from shocpp.store.database import Database
-from shocpp.store.site import limits
+from shocpp.store.site import limits, observed
 from shocpp.store.site.set_points import StoredSetPoint
 
 MANY_WRITES = MOST_WRITES * 4 // 5
@@ -63,6 +64,7 @@ def check_chargers(
         yield from _check_maxima(present, present.conf)
         yield from _check_bases(present, present.conf, db)
         yield from _check_last(present, present.conf, db)
+    yield from _check_draws(present, db)
     yield from _check_writes(present)
     if present.conf is not None or present.points:
         yield from _check_promises(present.points, chargers)
@@ -144,6 +146,8 @@ def _check_bases(present: Present, conf: SiteConf, db: Database) -> Iterator[Fin
 
 def _check_last(present: Present, conf: SiteConf, db: Database) -> Iterator[Finding]:
     """Find chargers whose limits cannot end by themselves."""
+    if not present.points:
+        return
     gathered = gather(db, conf, present.allowlist, (), now_ms())
     for charge_point_id in dict.fromkeys(point.charge_point_id for point in present.points):
         facts = gathered.chargers.get(charge_point_id)
@@ -151,6 +155,27 @@ def _check_last(present: Present, conf: SiteConf, db: Database) -> Iterator[Find
             fallback_a = conf.rules.fallback_ma // 1000
             values = {"charge_point": charge_point_id, "fallback_a": fallback_a}
             yield Finding(NOTE, "limit_kept_last", values)
+
+
+def _check_draws(present: Present, db: Database) -> Iterator[Finding]:
+    """Find chargers that draw on more phases, or more current, than charge_points.json says."""
+    file = present.settings.charge_points_file
+    highest: dict[str, int] = {}
+    of_three: dict[str, None] = {}
+    for report in observed.present(db):
+        name, currents = report.charge_point_id, [one or 0 for one in report.currents_ma or ()]
+        highest[name] = max(highest.get(name, 0), *currents, 0)
+        is_drawing = [current >= DRAWS_MA for current in currents]
+        if is_drawing.count(True) > len(present.power(name).phases):
+            of_three[name] = None
+    for name in of_three:
+        yield Finding(WRONG, "more_phases", {"charge_point": name, "file": file})
+    for name, current_ma in highest.items():
+        max_ma = present.power(name).max_ma
+        if current_ma > max_ma + TOLERANCE_MA:
+            observed_a, max_a = -(-current_ma // 1000), max_ma // 1000
+            values = {"charge_point": name, "observed_a": observed_a, "max_a": max_a, "file": file}
+            yield Finding(WRONG, "above_maximum", values)
 
 
 def _check_writes(present: Present) -> Iterator[Finding]:

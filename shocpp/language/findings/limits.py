@@ -35,6 +35,11 @@ LIMITS = {
         "limit_kept_last": "{charge_point} kennt kein Limit, das von selbst endet. Ohne den Server "
         "bliebe das letzte in Kraft, darum bekommt diese Wallbox höchstens {fallback_a} A "
         "(fallback_a).",
+        "more_phases": "{charge_point} lädt auf mehr Phasen, als phases in {file} sagt, darum wird "
+        "auf den anderen zu wenig gerechnet. Schreibe 3 hinein, oder lass es weg.",
+        "above_maximum": "{charge_point} hat {observed_a} A gezogen, mehr als max_a in {file}: "
+        "{max_a} A. Stelle den höchsten Strom in ihr selbst ein, oder erhöhe max_a, wenn die "
+        "Leitung es verträgt.",
         "many_limits": "{charge_point} hat in 24 Stunden {writes} Limits bekommen. Ab {most} wird "
         "ihr Limit nur noch selten erhöht, denn jedes kann ihren Speicher abnutzen. Ein größerer "
         "Abstand zum Limit (margin_a) oder ein kleineres max_a macht es ruhiger.",
@@ -88,6 +93,11 @@ LIMITS = {
         "first",
         "limit_kept_last": "{charge_point} takes no limit that ends by itself; without the server "
         "the last one would stay in force, so that it gets at most {fallback_a} A (fallback_a)",
+        "more_phases": "{charge_point} charges on more phases than phases in {file} says, so that "
+        "too little is reckoned on the others; write 3, or leave it out",
+        "above_maximum": "{charge_point} drew {observed_a} A, more than its max_a in {file}: "
+        "{max_a} A; set its highest current in the charger itself, or raise max_a if its cable "
+        "allows it",
         "many_limits": "{charge_point} was sent {writes} limits in 24 hours; from {most} on its "
         "limit is raised rarely, because each may wear out its memory; a wider margin_a or a lower "
         "max_a makes it calmer",

@@ -14,8 +14,9 @@ from shocpp.ocpp.facts import Booted
 from shocpp.store.charge_points import identities, notifications
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.site import limits, set_points
+from shocpp.store.site import limits, observed, set_points
 from shocpp.store.site.limits import LimitChoice
+from shocpp.store.site.observed import Seen
 from shocpp.store.site.set_points import StoredSetPoint
 from tests.world.findings import english_of
 from tests.world.home import Home
@@ -132,6 +133,39 @@ def test_chargers_without_a_base_are_noted_unless_somebody_chose_so(
     assert sentences(migrated_home, db, NOTE)[0].startswith("limits replace neither")
     configure(migrated_home, SITE | {"fallback_a": 0})
     assert sentences(migrated_home, db, NOTE)[0].startswith("limits replace neither")
+
+
+def report(db: Database, charge_point_id: str, *currents_ma: int | None) -> None:
+    """Store a report of the currents of connector 1."""
+    row = identities.row_of(db, charge_point_id)
+    assert row is not None
+    first, second, third = currents_ma
+    seen = Seen((first, second, third), None, None, NOW_MS)
+    with db.writing(keys=NO_KEYS):
+        observed.record(db, row, 1, seen, NOW_MS)
+
+
+def test_a_charger_on_more_phases_than_stated_is_wrong(migrated_home: Home, db: Database) -> None:
+    configure(migrated_home, SITE, garage={"phases": 1}, yard={"phases": 1, "rotation": "L2"})
+    decide(db, point("garage"), point("yard"))
+    report(db, "garage", 9_800, 9_900, 300)
+    report(db, "yard", 300, 15_000, None)
+    (found,) = sentences(migrated_home, db, WRONG)
+    assert found.startswith("garage charges on more phases than phases in ")
+    configure(migrated_home, SITE)
+    assert sentences(migrated_home, db, WRONG) == []
+
+
+def test_a_charger_that_draws_more_than_its_maximum_is_wrong(
+    migrated_home: Home, db: Database
+) -> None:
+    configure(migrated_home, SITE, garage={"max_a": 16}, yard={"max_a": 16})
+    decide(db, point("garage"), point("yard"))
+    report(db, "garage", 16_700, 17_400, None)
+    report(db, "yard", 16_000, 15_900, 20_100)
+    (found,) = sentences(migrated_home, db, WRONG)
+    assert found.startswith("yard drew 21 A, more than its max_a in ")
+    assert ": 16 A; set its highest current in the charger itself" in found
 
 
 def test_a_charger_with_many_limits_is_noted(migrated_home: Home, db: Database) -> None:
