@@ -23,12 +23,14 @@ from shocpp.configuration.charge_points import (
     load_allowlist_or_none,
     parse_allowlist,
 )
+from shocpp.configuration.power.keys import Power, ProfileOverride
 from shocpp.errors import ConfigError
 from shocpp.ledger.register import CAP_WH
 from tests.world.machine import ROOT
 
 HASH = f"pbkdf2-sha256$1${'0' * 32}${'0' * 64}"
 NONE = {"auth": "none"}
+RELATIVE = ("TxDefaultProfile", "Relative", 0, "W")
 
 
 def parsed(listed: object) -> Allowlist:
@@ -71,7 +73,9 @@ def test_the_example_has_every_key() -> None:
         reply_delay_ms=1000,
         default_tag="3333",
         cap_wh=100_000,
+        power=Power((2,), 8_000, 32_000, 0, True, ProfileOverride(*RELATIVE)),
     )
+    assert garage.power == Power((1, 2, 0), 6_000, 16_000, 10)
 
 
 def test_a_missing_key_has_its_default() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -27,6 +27,8 @@ from shocpp.store.site import readings, set_points
 from shocpp.store.site.set_points import SiteState
 from tests.world.findings import check, english_of
 from tests.world.home import Home
+from tests.world.machine import free_port, wait_for
+from tests.world.server import Server
 
 GOOD = '{"limit_a": 35}'
 POLLED = {"limit_a": 35, "meter": {"url": "http://192.168.1.30/status", "paths": ["total_power"]}}
@@ -173,3 +175,26 @@ def test_without_a_server_nothing_is_said_of_the_meter(migrated_home: Home, db: 
     write(migrated_home, POLLED)
     decided(db, METER_SILENT)
     assert [each.key for each in check_site(migrated_home.settings, db)] == ["limits_no_promise"]
+
+
+def test_a_meter_that_a_server_cannot_reach_is_found(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    address = f"http://127.0.0.1:{free_port()}/status"
+    write(home, {"limit_a": 35, "meter": {"url": address, "paths": ["total_power"]}})
+    serve()
+    sentence = f"the meter {address} gives no values; meanwhile each charger gets at most 6 A"
+    wait_for(lambda: sentence in check(home).stdout)
+
+
+def test_a_server_keeps_its_last_good_limits_and_says_so(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, GOOD)
+    serve()
+    wait_for(lambda: home.query("SELECT 1 FROM property WHERE name = 'site'"))
+    write(home, '{"limit_a": 35,\n"limit_b": 1}')
+    path = home.settings.site_file
+    (wrong,) = (line for line in check(home).stdout.splitlines() if line.startswith("WRONG"))
+    assert wrong.startswith(f"WRONG  {path}, line 2: limit_b is unknown")
+    assert wrong.endswith("; the last good limits stay in force until it is corrected")
