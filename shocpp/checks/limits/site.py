@@ -51,6 +51,10 @@ def check_site(settings: Settings, db: Database | None) -> Iterator[Finding]:
     if conf is not None:
         yield from _check_members(settings, conf, connected)
         yield from _check_state(settings, conf, db)
+        rules = conf.rules
+        if rules.limit_ma is not None and conf.meter is None and rules.house_ma is None:
+            values = {"file": path, "limit_a": f"{rules.limit_ma / 1000:g}"}
+            yield Finding(NOTE, "house_unknown", values)
     present = Present(settings, allowlist, conf, set_points.present(db))
     yield from check_chargers(present, chargers, db)
 

@@ -9,6 +9,9 @@ LIMITS = {
         "member_never_connected": "{file}: „{charge_point}“ in der Gruppe „{group}“ war noch nie "
         "da, darum gilt das Limit der Gruppe für diese Wallbox nicht. Prüfe den Namen: shocpp "
         "charge-points",
+        "house_unknown": "{file}: Ohne Zähler (meter) teilen sich die Wallboxen alle {limit_a} A. "
+        "Wenn noch anderes an dieser Sicherung hängt, schreibe als house_a hinein, was es "
+        "höchstens zieht, sonst 0.",
         "limits_undecided": "Seit {minutes} min entscheidet niemand über die Limits, obwohl ein "
         "Server läuft. Starte ihn neu.",
         # Chargers
@@ -70,6 +73,8 @@ LIMITS = {
         "member_never_connected": "{file}: {charge_point!r} in the group {group!r} has never "
         "connected, so that the group's limit does not hold for it; check its name: shocpp "
         "charge-points",
+        "house_unknown": "{file}: without a meter, the chargers share all {limit_a} A; if anything "
+        "else is behind this fuse, write the most that it draws as house_a, otherwise 0",
         "limits_undecided": "nobody has decided on limits for {minutes} min although a server is "
         "running; restart it",
         "limit_refused": "{charge_point} refuses limits; {max_a} A are reckoned for it, and others "

@@ -64,7 +64,7 @@ def sentences(home: Home, db: Database, level: str) -> list[str]:
     return english_of(each for each in found if each.level == level)
 
 
-SITE = {"limit_a": 35}
+SITE = {"limit_a": 35, "house_a": 0}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_maxima_above_a_limit_are_wrong_by_phase_and_by_group(
 ) -> None:
     one_phase = {"phases": 1, "rotation": "L2", "max_a": 16}
     group = {"yard": {"limit_a": 10, "members": ["yard"]}}
-    configure(migrated_home, {"limit_a": 35, "groups": group}, garage={"max_a": 20}, yard=one_phase)
+    configure(migrated_home, SITE | {"groups": group}, garage={"max_a": 20}, yard=one_phase)
     decide(db, point("garage", REFUSES), point("yard", IGNORES))
     of_site, of_group = sentences(migrated_home, db, WRONG)
     assert of_site.startswith(
@@ -111,7 +111,7 @@ def test_maxima_above_a_limit_are_wrong_by_phase_and_by_group(
     assert "more than the 10 A of the group 'yard': yard; set" in of_group
     configure(
         migrated_home,
-        {"limit_a": 35, "groups": group},
+        SITE | {"groups": group},
         garage={"max_a": 20},
         yard=one_phase | {"rotation": "L3", "max_a": 10},
     )

@@ -30,7 +30,7 @@ from tests.world.home import Home
 from tests.world.machine import free_port, wait_for
 from tests.world.server import Server
 
-GOOD = '{"limit_a": 35}'
+GOOD = '{"limit_a": 35, "house_a": 0}'
 POLLED = {"limit_a": 35, "meter": {"url": "http://192.168.1.30/status", "paths": ["total_power"]}}
 POSTED = {"limit_a": 35, "meter": {"posted": True}}
 
@@ -100,6 +100,15 @@ def test_a_broken_file_is_wrong_and_its_line_is_named(migrated_home: Home, db: D
     (sentence,) = sentences(migrated_home, db, WRONG)
     assert "is not JSON" in sentence
     assert "line 2" in sentence
+
+
+def test_a_house_that_nobody_knows_is_noted(migrated_home: Home, db: Database) -> None:
+    write(migrated_home, {"limit_a": 35})
+    unknown = sentences(migrated_home, db, NOTE)[0]
+    assert "without a meter, the chargers share all 35 A; if anything else is behind" in unknown
+    for known in (GOOD, POSTED, GROUP):
+        write(migrated_home, known)
+        assert not any("share all" in each for each in sentences(migrated_home, db, NOTE))
 
 
 def test_a_broken_file_is_found_without_a_database(home: Home) -> None:
