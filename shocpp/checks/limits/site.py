@@ -20,6 +20,7 @@ from shocpp.errors import ConfigError
 from shocpp.language.findings.sentences import Quoted
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
+from shocpp.site.present import meter_trouble
 from shocpp.store import properties
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
@@ -100,11 +101,20 @@ def _check_meter(
         return
     # A new one has reported too little, which is no defect unless it has reported nothing.
     if state.meter == METER_SILENT or (state.meter == METER_NEW and not has_readings):
+        trouble = meter_trouble(state)
         if meter.is_posted:
             values = {"stale_s": conf.rules.stale_ms // 1000, "fallback_a": fallback_a}
             yield Finding(WRONG, "meter_silent_posted", values)
+        elif trouble is not None:
+            of_error = {
+                "error": Quoted(trouble),
+                "fallback_a": fallback_a,
+                "file": settings.site_file,
+            }
+            yield Finding(WRONG, "meter_unreadable", of_error)
         else:
-            of_url = {"url": meter.url, "fallback_a": fallback_a}
+            # The query of an address may have a key of the device.
+            of_url = {"url": meter.url.partition("?")[0], "fallback_a": fallback_a}
             yield Finding(WRONG, "meter_silent_polled", of_url)
     elif state.meter == METER_FROZEN:
         yield Finding(WRONG, "meter_frozen", {"fallback_a": fallback_a})

@@ -48,7 +48,9 @@ LIMITS = {
         "Abstand zum Limit (margin_a) oder ein kleineres max_a macht es ruhiger.",
         # The meter
         "meter_silent_polled": "Der Zähler {url} liefert keine Werte. Solange bekommt jede Wallbox "
-        "höchstens {fallback_a} A. Den Grund nennt das Log des Servers. Prüfe ihn mit: curl {url}",
+        "höchstens {fallback_a} A. Prüfe, ob er erreichbar ist.",
+        "meter_unreadable": "Der Zähler liefert keine Werte: {error}. Solange bekommt jede Wallbox "
+        "höchstens {fallback_a} A. Mach ihn erreichbar, oder berichtige url und paths in {file}.",
         "meter_silent_posted": "Seit mehr als {stale_s} s hat kein Programm einen Wert des Zählers "
         "an /api/site gesendet. Solange bekommt jede Wallbox höchstens {fallback_a} A. Prüfe das "
         "Programm, das ihn sendet.",
@@ -107,7 +109,9 @@ LIMITS = {
         "limit is raised rarely, because each may wear out its memory; a wider margin_a or a lower "
         "max_a makes it calmer",
         "meter_silent_polled": "the meter {url} gives no values; meanwhile each charger gets at "
-        "most {fallback_a} A; the server's log has the reason; check it with: curl {url}",
+        "most {fallback_a} A; check that it can be reached",
+        "meter_unreadable": "{error}; meanwhile each charger gets at most {fallback_a} A; make it "
+        "reachable, or correct url and paths in {file}",
         "meter_silent_posted": "no program has posted a value of the meter to /api/site for more "
         "than {stale_s} s; meanwhile each charger gets at most {fallback_a} A; check the program "
         "that posts it",

@@ -142,7 +142,7 @@ def test_an_unknown_member_is_wrong_and_one_that_never_connected_is_noted(
     ("content", "meter", "level", "sentence"),
     [
         (POLLED, METER_SILENT, WRONG, "the meter http://192.168.1.30/status gives no values"),
-        (POLLED, METER_NEW, WRONG, "check it with: curl http://192.168.1.30/status"),
+        (POLLED, METER_NEW, WRONG, "at most 6 A; check that it can be reached"),
         (POSTED, METER_SILENT, WRONG, "no program has posted a value of the meter to /api/site"),
         (POSTED, METER_FROZEN, WRONG, "the meter has reported exactly the same values for minutes"),
         (POLLED, METER_REVERSED, WRONG, "the meter has the wrong sign"),
@@ -190,10 +190,12 @@ def test_a_meter_that_a_server_cannot_reach_is_found(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     address = f"http://127.0.0.1:{free_port()}/status"
-    write(home, {"limit_a": 35, "meter": {"url": address, "paths": ["total_power"]}})
+    key = "?auth_key=Ge31m"
+    write(home, {"limit_a": 35, "meter": {"url": address + key, "paths": ["total_power"]}})
     serve()
-    sentence = f"the meter {address} gives no values; meanwhile each charger gets at most 6 A"
+    sentence = f"the meter {address} cannot be reached: [Errno 111] Connection refused; meanwhile"
     wait_for(lambda: sentence in check(home).stdout)
+    assert key not in check(home).stdout
 
 
 def test_a_server_keeps_its_last_good_limits_and_says_so(
