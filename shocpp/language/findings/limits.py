@@ -7,8 +7,8 @@ LIMITS = {
         "site_broken_kept": "{file} hat einen Fehler, und bis er behoben ist, gelten die letzten "
         "guten Limits: {error}",
         "member_never_connected": "{file}: „{charge_point}“ in der Gruppe „{group}“ war noch nie "
-        "da, darum gilt das Limit der Gruppe für diese Wallbox nicht. Prüfe den Namen: shocpp "
-        "charge-points",
+        "da. Wenn diese Wallbox anders heißt, gilt das Limit der Gruppe für sie nicht. Prüfe den "
+        "Namen: shocpp charge-points",
         "house_unknown": "{file}: Ohne Zähler (meter) teilen sich die Wallboxen alle {limit_a} A. "
         "Wenn noch anderes an dieser Sicherung hängt, schreibe als house_a hinein, was es "
         "höchstens zieht, sonst 0.",
@@ -25,8 +25,8 @@ LIMITS = {
         "nicht prüfen, ob sie Limits einhält. Gerechnet wird mit {max_a} A. Lass sie "
         "Current.Import senden (MeterValuesSampledData), oder bürge für sie: "
         '"follows_limits": true in {file}',
-        "own_maximum": "Stelle den höchsten Strom in ihr selbst ein, und trage ihn als max_a in "
-        "{file} ein.",
+        "own_maximum": "Stelle den höchsten Strom in der Wallbox selbst ein, und trage ihn als "
+        "max_a in {file} ein.",
         "maxima_exceed": "Auf {phase} können Wallboxen, die Limits nicht sicher einhalten, "
         "zusammen {sum_a} A ziehen, mehr als die {limit_a} A {bound}: {charge_points}. Stelle den "
         "höchsten Strom in jeder selbst ein, und trage ihn als max_a in {file} ein.",
@@ -39,10 +39,10 @@ LIMITS = {
         "bliebe das letzte in Kraft, darum bekommt diese Wallbox höchstens {fallback_a} A "
         "(fallback_a).",
         "more_phases": "{charge_point} lädt auf mehr Phasen, als phases in {file} sagt, darum wird "
-        "auf den anderen zu wenig gerechnet. Schreibe 3 hinein, oder lass es weg.",
+        "auf den anderen zu wenig gerechnet. Schreibe dort 3, oder lass phases weg.",
         "above_maximum": "{charge_point} hat {observed_a} A gezogen, mehr als max_a in {file}: "
-        "{max_a} A. Stelle den höchsten Strom in ihr selbst ein, oder erhöhe max_a, wenn die "
-        "Leitung es verträgt.",
+        "{max_a} A. Stelle den höchsten Strom in der Wallbox selbst ein, oder erhöhe max_a, "
+        "wenn die Leitung es verträgt.",
         "many_limits": "{charge_point} hat in 24 Stunden {writes} Limits bekommen. Ab {most} wird "
         "ihr Limit nur noch selten erhöht, denn jedes kann ihren Speicher abnutzen. Ein größerer "
         "Abstand zum Limit (margin_a) oder ein kleineres max_a macht es ruhiger.",
@@ -73,8 +73,8 @@ LIMITS = {
         "site_broken": "{error}; no common limit is in force until it is corrected",
         "site_broken_kept": "{error}; the last good limits stay in force until it is corrected",
         "member_never_connected": "{file}: {charge_point!r} in the group {group!r} has never "
-        "connected, so that the group's limit does not hold for it; check its name: shocpp "
-        "charge-points",
+        "connected; if its name is another one, the group's limit does not hold for it; check it: "
+        "shocpp charge-points",
         "house_unknown": "{file}: without a meter, the chargers share all {limit_a} A; if anything "
         "else is behind this fuse, write the most that it draws as house_a, otherwise 0",
         "limits_undecided": "nobody has decided on limits for {minutes} min although a server is "
