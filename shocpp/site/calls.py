@@ -50,11 +50,11 @@ MOST_DELAY_MS = 60_000
 
 
 class Sent(NamedTuple):
-    """A Call that was queued: of which charger, and what it brings."""
+    """A Call that was queued, and what it brings."""
 
     call_id: str
     queued_ms: int
-    content: tuple[object, ...]
+    content: object
 
 
 class Queued(NamedTuple):
@@ -74,7 +74,7 @@ class SiteCalls:
     def __init__(self, asked: Mapping[str, str | None]) -> None:
         self.asked = dict(asked)
         self._questions: dict[str, tuple[str, str | None]] = {}
-        self._sent: dict[tuple[str, tuple[object, ...]], Sent] = {}
+        self._sent: dict[tuple[str, tuple[str, int]], Sent] = {}
         self._repeats: set[Key] = set()
         self._delays: dict[Key, int] = {}
 
@@ -134,7 +134,7 @@ class SiteCalls:
             call = QueuedCall(call_id, name, one.action, text, now_ms + EXPIRY_MS)
             calls.queue(db, call, doorbell, now_ms, asked_by=ASKED_BY, canned=None)
             doorbells.append(holder[1])
-            sent = self._sent[name, one.content] = Sent(call_id, now_ms, one.content)
+            sent = self._sent[name, one.slot] = Sent(call_id, now_ms, one.content)
             if one.connector_id is not None:
                 limits[name, one.connector_id] = sent
             if one.rank == QUESTION:
@@ -168,8 +168,7 @@ class SiteCalls:
                 self._repeats.discard(key)
                 again = repeated(facts, connector, point, now_ms)
                 if again is not None:
-                    content = (*again.content, "again", now_ms)
-                    mine = [again._replace(content=content)]
+                    mine = [again._replace(content=(again.content, "again", now_ms))]
             is_delayed = now_ms < self._delays.get(key, 0)
             candidates += [one for one in mine if not (is_delayed and one.rank == RAISE)]
         return candidates
@@ -194,7 +193,8 @@ class SiteCalls:
         if is_known or is_new or not is_limited or name in self._questions:
             return []
         payload = {"key": [*QUESTIONS]}
-        return [Wanted(QUESTION, "GetConfiguration", payload, None, ("configuration", firmware))]
+        slot = ("configuration", 0)
+        return [Wanted(QUESTION, "GetConfiguration", payload, None, slot, firmware)]
 
     def _settle_question(self, db: Database, name: str) -> None:
         """Note that a charger was asked, unless the question was never sent."""
@@ -228,8 +228,8 @@ class SiteCalls:
             if is_seen or now_ms - since_ms < OBSERVED_MS:
                 continue
             payload = {"requestedMessage": "MeterValues", "connectorId": key[1]}
-            content = ("observation", key[1], since_ms)
-            candidates.append(Wanted(OBSERVATION, "TriggerMessage", payload, None, content))
+            slot = ("observation", key[1])
+            candidates.append(Wanted(OBSERVATION, "TriggerMessage", payload, None, slot, since_ms))
         return candidates
 
     # -- repetitions -------------------------------------------------------------------------------
@@ -239,8 +239,8 @@ class SiteCalls:
     ) -> Wanted | None:
         """Return the most urgent Call that was not sent lately, or None if one is under way."""
         for one in candidates:
-            former = self._sent.get((name, one.content))
-            if former is None:
+            former = self._sent.get((name, one.slot))
+            if former is None or former.content != one.content:
                 return one
             outcome = calls.outcome(db, former.call_id)
             if outcome is None or is_unsent(outcome) or outcome.state == "unknown":

@@ -36,7 +36,7 @@ ACCEPTED, REFUSED, NO_ANSWER, OFFLINE, WAITING = ANSWERS = (
 )
 """The answers of a charger to a chosen limit.
 
-    accepted   it keeps the limit as its base
+    accepted   it keeps what was decided for it, which is at most the limit
     refused    it has refused every form of the limit so far
     no answer  it was sent the limit, and has not answered
     offline    it is not connected; it gets the limit when it is
@@ -45,10 +45,14 @@ ACCEPTED, REFUSED, NO_ANSWER, OFFLINE, WAITING = ANSWERS = (
 
 
 class ChosenLimit(NamedTuple):
-    """A limit that was stored: the identity of the charger, and the connector or None for all."""
+    """A limit that was stored: the identity of the charger, and the connector or None for all.
+
+    Decisions from `chosen_ms` on know it.
+    """
 
     charge_point_id: str
     connector_id: int | None
+    chosen_ms: int
 
 
 def parse_limit(text: str) -> int | None:
@@ -126,7 +130,7 @@ def choose_limit(
             connector = ALL_CONNECTORS if connector_id is None else connector_id
             limits.choose(db, LimitChoice(name, connector, limit_ma, until_ms, by, now_ms))
     ring_leader(settings.database)
-    return ChosenLimit(name, connector_id)
+    return ChosenLimit(name, connector_id, now_ms)
 
 
 def await_set_point(db: Database, chosen: ChosenLimit, limit_ma: int, timeout_s: float) -> str:
@@ -147,6 +151,9 @@ def _answer(db: Database, chosen: ChosenLimit, limit_ma: int) -> str:
     """Return the answer of the charger so far."""
     if connections.holder(db, chosen.charge_point_id) is None:
         return OFFLINE
+    state = set_points.present_state(db)
+    if state is None or state.decided_ms < chosen.chosen_ms:
+        return WAITING
     rows = [
         row
         for row in set_points.present(db)
@@ -157,7 +164,7 @@ def _answer(db: Database, chosen: ChosenLimit, limit_ma: int) -> str:
     for worst in (REFUSED, NO_ANSWER, WAITING):
         if worst in answers:
             return worst
-    # Without a row, nothing was decided yet.
+    # Without a row, the charger has no connector that it could limit.
     return ACCEPTED if answers else WAITING
 
 
@@ -166,7 +173,7 @@ def _answer_of(db: Database, row: StoredSetPoint, limit_ma: int) -> str:
     wanted_ma = row.limit_ma if row.limit_ma is not None else row.base_ma
     if wanted_ma is None or wanted_ma > limit_ma:
         return WAITING
-    if row.confirmed_ma is not None and row.confirmed_ma <= limit_ma:
+    if row.confirmed_ma == wanted_ma:
         return ACCEPTED
     sent = None if row.sent_call is None else calls.outcome(db, row.sent_call)
     if sent is None or sent.state == "queued" or is_unsent(sent):

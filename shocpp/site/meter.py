@@ -88,7 +88,7 @@ class MeterPolling:
             return
         self.trouble = trouble
         if trouble is None:
-            log.info("the meter %s answers", shown(self.meter.url))
+            log.info("the meter %s answers", without_query(self.meter.url))
         else:
             log.warning("%s", trouble)
 
@@ -102,7 +102,7 @@ def read_meter(meter: SiteMeter) -> PerPhase:
     try:
         return currents_of(meter, document)
     except UsageError as error:
-        raise NoReading(f"the meter {shown(meter.url)} cannot be read: {error}") from None
+        raise NoReading(f"the meter {without_query(meter.url)} cannot be read: {error}") from None
 
 
 def currents_of(meter: SiteMeter, document: object) -> PerPhase:
@@ -128,7 +128,7 @@ class _Answer(NamedTuple):
     body: bytes
 
 
-def shown(url: str) -> str:
+def without_query(url: str) -> str:
     """Return an address without its query, which may have a key of the device."""
     return url.partition("?")[0]
 
@@ -138,7 +138,7 @@ def _document(url: str) -> object:
     # Imported here: only a leader with a polled meter needs it.
     import http.client
 
-    name = f"the meter {shown(url)}"
+    name = f"the meter {without_query(url)}"
     try:
         answer = _get(url)
     except (OSError, http.client.HTTPException, ValueError) as error:

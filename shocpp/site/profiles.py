@@ -46,14 +46,16 @@ class Wanted(NamedTuple):
     """A Call that a charger needs.
 
     connector_id   the connector whose limit it sets, None if it sets none
-    content        what it brings: an equal one is not sent again at once
+    slot, content  the place that it changes, and what it brings there: the same content is not sent
+                   again at once, unless another one was sent to its slot meanwhile
     """
 
     rank: int
     action: str
     payload: dict[str, Any]
     connector_id: int | None
-    content: tuple[object, ...]
+    slot: tuple[str, int]
+    content: object
 
 
 def wanted_calls(
@@ -204,10 +206,12 @@ class _Plan:
     def set(self, rank: int, profile: Profile) -> Wanted:
         """Return the Call that installs a profile."""
         payload = set_payload(profile, self._now_ms)
-        content = (profile.profile_id, profile.variant, profile.limit_ma, profile.transaction_id)
-        return Wanted(rank, "SetChargingProfile", payload, self._id, content)
+        slot = ("profile", profile.profile_id)
+        content = (profile.variant, profile.limit_ma, profile.transaction_id)
+        return Wanted(rank, "SetChargingProfile", payload, self._id, slot, content)
 
     def _clear(self, rank: int, profile_id: int) -> Wanted:
         """Return the Call that removes a profile."""
         payload = clear_payload(profile_id)
-        return Wanted(rank, "ClearChargingProfile", payload, None, ("clear", profile_id))
+        slot = ("profile", profile_id)
+        return Wanted(rank, "ClearChargingProfile", payload, None, slot, "cleared")

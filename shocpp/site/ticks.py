@@ -115,7 +115,7 @@ class Ticks:
         with self._connect(self._settings.database) as db:
             if self._state is None:
                 self._state = self._begin(db)
-            self._tick(db, self._state, now_ms())
+            self._tick(db, self._state, now_ms(), is_rung=is_rung)
         self._stamp = stamp
         return TICK_S if self._conf is not None else SLOW_TICK_S
 
@@ -164,7 +164,7 @@ class Ticks:
 
     # -- one tick ----------------------------------------------------------------------------------
 
-    def _tick(self, db: Database, state: State, moment_ms: int) -> None:
+    def _tick(self, db: Database, state: State, moment_ms: int, *, is_rung: bool) -> None:
         self._conf = conf = self._present_conf(db)
         self._follow_meter(conf)
         if self._meter is not None:
@@ -176,7 +176,7 @@ class Ticks:
         decision = decide(state, facts, moment_ms)
         self._spread(gathered, state, decision, moment_ms)
         self.is_active = conf is not None or bool(decision.set_points) or _has_ours(gathered)
-        self._write(db, gathered, decision, moment_ms)
+        self._write(db, gathered, decision, moment_ms, is_rung=is_rung)
         self._state = decision.state
 
     def _readings(self, db: Database, state: State, moment_ms: int) -> list[SiteReading]:
@@ -194,11 +194,19 @@ class Ticks:
         if was_out or (was_fallback and decision.meter not in FALLBACK):
             self._calls.delay_raises(gathered, moment_ms)
 
-    def _write(self, db: Database, gathered: Gathered, decision: Decision, moment_ms: int) -> None:
+    def _write(
+        self,
+        db: Database,
+        gathered: Gathered,
+        decision: Decision,
+        moment_ms: int,
+        *,
+        is_rung: bool,
+    ) -> None:
         """Write what a decision changes, if anything, and ring the workers with new Calls."""
         wanted = self._calls.wanted(db, gathered, decision, moment_ms)
         rows = rows_of(gathered, decision, {}, moment_ms)
-        saved = self._next_saved(decision, moment_ms)
+        saved = self._next_saved(decision, moment_ms, is_rung=is_rung)
         text = self._file.text if self._conf is not None else None
         peak = self._next_peak(gathered, decision, moment_ms)
         is_new_text = self._conf is None or text is not None
@@ -240,8 +248,11 @@ class Ticks:
         for doorbell in queued.doorbells:
             ring(doorbell)
 
-    def _next_saved(self, decision: Decision, moment_ms: int) -> Saved | None:
-        """Return the state to store, or None if the stored one will do."""
+    def _next_saved(self, decision: Decision, moment_ms: int, *, is_rung: bool) -> Saved | None:
+        """Return the state to store, or None if the stored one will do.
+
+        Somebody who has rung may wait for the time of this decision.
+        """
         if not self.is_active:
             return None
         trouble = None if self._meter is None else self._meter.trouble
@@ -253,6 +264,7 @@ class Ticks:
         former = self._saved
         if (
             former is not None
+            and not is_rung
             and (text, decision.meter) == former[:2]
             and moment_ms - former.saved_ms < SAVE_MS
         ):

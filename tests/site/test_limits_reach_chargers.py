@@ -147,6 +147,22 @@ def test_a_chosen_limit_works_without_a_site_json_and_ends(home: Home, server: S
         wait_for(lambda: not home.query("SELECT 1 FROM site_state"), SOON_S)
 
 
+def test_a_limit_that_comes_back_at_once_is_sent_again(home: Home, server: Server) -> None:
+    with (
+        Charger(server, "garage").boot() as charger,
+        open_database(home.database) as db,
+    ):
+        for limit_ma in (10_000, 0, 10_000, None, 10_000):
+            chosen = choose_limit(
+                db, home.settings, "garage", None, limit_ma, None, "anna", now_ms()
+            )
+            if limit_ma is None:
+                wait_for(lambda: charger.calls[-1][0] == "ClearChargingProfile", SOON_S)
+            else:
+                assert await_set_point(db, chosen, limit_ma, 10) == ACCEPTED
+        wait_for(lambda: limits(charger) == [10, 0, 10, 10], SOON_S)
+
+
 def test_a_chosen_limit_ends_at_its_time(home: Home, server: Server) -> None:
     with (
         Charger(server, "garage").boot() as charger,
