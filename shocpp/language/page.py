@@ -70,6 +70,11 @@ SENTENCES = {
         "die Seite „Prüfung“, oder shocpp check.",
         "broken_tariffs": "{file} hat einen Fehler, Ladevorgänge haben bis dahin keinen Preis. Die "
         "Stelle nennt die Seite „Prüfung“, oder shocpp check.",
+        "until": "bis {until}",
+        "limits_fallback": "Die Limits kommen ohne den Zähler aus: {meter}. Die Seite „Limits“ "
+        "zeigt, was gilt.",
+        "limits_not_kept": "Limits wirken nicht an: {charge_points}. Gründe nennt die Seite "
+        "„Limits“.",
         "disk": "Die Platte ist fast voll ({free_mb} MB frei), nur noch Ladevorgänge werden "
         "geschrieben: Platz schaffen.",
         "refused": "{charge_point} wurde abgewiesen. Grund und Abhilfe nennt die Seite "
@@ -149,6 +154,11 @@ SENTENCES = {
         "shocpp check, names the place.",
         "broken_tariffs": "{file} has an error, sessions have no price until it is corrected. The "
         "page “Check”, or shocpp check, names the place.",
+        "until": "until {until}",
+        "limits_fallback": "The limits do without the meter: {meter}. The page “Limits” shows "
+        "what is in force.",
+        "limits_not_kept": "Limits have no effect at: {charge_points}. The page “Limits” names "
+        "the reasons.",
         "disk": "The disk is nearly full ({free_mb} MB free), only transactions are written: free "
         "some space.",
         "refused": "{charge_point} was refused. The page “Chargers”, or shocpp charge-points, "

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from shocpp.calls.page.limits import are_limits_there, limit_forms
+from shocpp.calls.tiles import needs
+from shocpp.energy.model import METER_SILENT
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import limits, set_points
 from shocpp.store.site.limits import LimitChoice
-from shocpp.store.site.set_points import StoredSetPoint
+from shocpp.store.site.set_points import SiteState, StoredSetPoint
 from tests.calls.test_tiles import COMPANY, NO_NAMES, Forecourt, begin
 from tests.world.stored_limits import set_point
 
@@ -67,12 +69,45 @@ def test_a_connector_without_a_car_shows_a_chosen_limit_and_no_base(
     office.decide(set_point("garage", 1, None, "base"))
     assert office.tiles()["garage/1"].limit == ""
     office.choose(0, 10_000, office.now_ms + DAY_MS)
-    assert office.tiles()["garage/1"].limit == "10 A: von Hand gewählt"
+    assert office.tiles()["garage/1"].limit == "10 A: von Hand gewählt, bis 04.09. 12:00"
     assert office.tiles(COMPANY)["garage/1"].limit == ""
     office.choose(1, 8_000)
     assert office.tiles()["garage/1"].limit == "8 A: von Hand gewählt"
     office.later(25)
     assert office.tiles()["garage/1"].limit == "8 A: von Hand gewählt"
+
+
+def test_the_end_of_a_chosen_limit_stands_behind_it_in_a_session_too(
+    office: LimitedForecourt,
+) -> None:
+    begin(office)
+    office.decide(set_point("garage", 1, 10_000, "chosen"))
+    office.choose(1, 10_000, office.now_ms + 3_600_000)
+    assert office.tiles()["garage/1"].limit == "10 A: von Hand gewählt, bis 14:00"
+    office.decide(set_point("garage", 1, 8_000, "shares", cars=2, total_a=16))
+    assert office.tiles()["garage/1"].limit == "8 A: zwei Autos teilen 16 A"
+
+
+def test_limits_that_have_no_effect_and_the_fallback_need_a_human(
+    office: LimitedForecourt,
+) -> None:
+    office.list_chargers({"garage": {"auth": "none", "name": "Garage"}})
+    office.connect("garage", "yard")
+    follows = set_point("yard", 1, 6_000, "shares", cars=2, total_a=12)
+    office.decide(set_point("garage", 1, 16_000, "ignores", max_a=32), follows)
+    assert needs(office.db, office.settings, office.now_ms) == []
+    ignores = set_point("garage", 1, 16_000, "ignores", max_a=32)._replace(standing="ignores")
+    office.decide(ignores, ignores._replace(connector_id=2), follows)
+    assert needs(office.db, office.settings, office.now_ms) == [
+        "Limits wirken nicht an: Garage. Gründe nennt die Seite „Limits“."
+    ]
+    with office.db.writing(keys=NO_KEYS):
+        state = SiteState("{}", office.now_ms, METER_SILENT, True, None)
+        set_points.save_state(office.db, state)
+    assert needs(office.db, office.settings, office.now_ms)[0] == (
+        "Die Limits kommen ohne den Zähler aus: der Zähler meldet nichts. Die Seite „Limits“ "
+        "zeigt, was gilt."
+    )
 
 
 def test_a_form_has_the_currents_of_its_charger_and_the_chosen_limit(

@@ -86,7 +86,7 @@ class Connectors:
             for one in present.refused_starts(db, now_ms - REFUSED_MS, only)
         }
         self._calls = newest_calls(db, now_ms)
-        self._limits = Limits(db, self._language, now_ms)
+        self._limits = Limits(db, settings, now_ms)
 
     def tiles(self) -> Iterator[Tile]:
         """Yield the tile of each connector, in no particular order."""

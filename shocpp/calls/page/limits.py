@@ -6,7 +6,9 @@ from typing import NamedTuple
 from shocpp.calls.page.files import present_allowlist
 from shocpp.calls.page.tile import WAITING, Tile
 from shocpp.configuration.power.keys import Power
+from shocpp.language.page import SENTENCES
 from shocpp.language.site import reason_of, reason_text
+from shocpp.language.voice import moment
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.store.database import Database
@@ -44,8 +46,8 @@ class LimitForm(NamedTuple):
 class Limits:
     """The set points and the chosen limits of all connectors, read once for a view."""
 
-    def __init__(self, db: Database, language: str, now_ms: int) -> None:
-        self._language = language
+    def __init__(self, db: Database, settings: Settings, now_ms: int) -> None:
+        self._language, self._zone, self._now_ms = settings.language, settings.zone, now_ms
         self._set_points: Mapping[Place, StoredSetPoint] = {
             (identity_key(row.charge_point_id), row.connector_id): row
             for row in set_points.present(db)
@@ -64,16 +66,23 @@ class Limits:
     def text(self, charge_point_id: str, connector_id: int) -> str:
         """Return the limit of a connector with its reason, empty if none matters there."""
         row = self._set_points.get((identity_key(charge_point_id), connector_id))
-        if row is not None:
-            reason = reason_of(row.reason)
-            if reason[0] != BASE:
-                limit_ma = row.base_ma if row.limit_ma is None else row.limit_ma
-                return reason_text(reason, limit_ma, self._language)
         choice = self.chosen(charge_point_id, connector_id)
+        reason = None if row is None else reason_of(row.reason)
+        if row is not None and reason is not None and reason[0] != BASE:
+            limit_ma = row.base_ma if row.limit_ma is None else row.limit_ma
+            text = reason_text(reason, limit_ma, self._language)
+            return text + self._end(choice) if reason[0] == CHOSEN else text
         if choice is None:
             return ""
         # No car is there, or nobody has decided about the new limit yet.
-        return reason_text((CHOSEN, {}), choice.limit_ma, self._language)
+        return reason_text((CHOSEN, {}), choice.limit_ma, self._language) + self._end(choice)
+
+    def _end(self, choice: LimitChoice | None) -> str:
+        """Return the words for the end of a chosen limit, empty if it has none."""
+        if choice is None or choice.until_ms is None:
+            return ""
+        until = moment(choice.until_ms, self._now_ms, self._zone, self._language)
+        return f", {SENTENCES[self._language]['until'].format(until=until)}"
 
     def form(self, tile: Tile, power: Power) -> LimitForm:
         """Return the form of a tile's connector, whose charger has these properties."""
@@ -102,7 +111,7 @@ def limit_forms(
     db: Database, settings: Settings, tiles: Iterable[Tile], now_ms: int
 ) -> dict[str, LimitForm]:
     """Return the form of each tile by the tile's id; a charger that was never here has none."""
-    known, allowlist = Limits(db, settings.language, now_ms), present_allowlist(db, settings)
+    known, allowlist = Limits(db, settings, now_ms), present_allowlist(db, settings)
     forms = {}
     for tile in tiles:
         if tile.state != WAITING:

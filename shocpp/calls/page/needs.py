@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from shocpp.calls.page.files import present_files
+from shocpp.energy.model import IGNORES, REFUSES
 from shocpp.language.page import SENTENCES
+from shocpp.language.site import meter_text
 from shocpp.settings import Settings
 from shocpp.store import gauges, properties
 from shocpp.store.charge_points import admissions
 from shocpp.store.database import Database
 from shocpp.store.files.space import reserve_bytes, space_of
+from shocpp.store.site import set_points
 
 REFUSED_MS = 86_400_000
 """Milliseconds for which a refused charger needs a human."""
@@ -19,6 +22,7 @@ def needs(db: Database, settings: Settings, now_ms: int) -> list[str]:
     return [
         *_of_disk(settings),
         *_of_files(db, settings),
+        *_of_limits(db, settings),
         *_of_books(db, settings),
         *_of_chargers(db, settings, now_ms),
     ]
@@ -43,6 +47,22 @@ def _of_files(db: Database, settings: Settings) -> Iterator[str]:
     for path in present_files(db, settings).broken:
         is_tariffs = path == settings.tariffs_file
         yield words["broken_tariffs" if is_tariffs else "broken_file"].format(file=path.name)
+
+
+def _of_limits(db: Database, settings: Settings) -> Iterator[str]:
+    """Yield a sentence if limits do without the meter, and one if chargers do not keep theirs."""
+    words, state = SENTENCES[settings.language], set_points.present_state(db)
+    if state is not None and state.is_fallback:
+        yield words["limits_fallback"].format(meter=meter_text(state.meter, settings.language))
+    loose = {
+        point.charge_point_id: None
+        for point in set_points.present(db)
+        if point.standing in (REFUSES, IGNORES)
+    }
+    if loose:
+        meters = present_files(db, settings).allowlist
+        names = ", ".join(meters.meter(name).name or name for name in loose)
+        yield words["limits_not_kept"].format(charge_points=names)
 
 
 def _of_books(db: Database, settings: Settings) -> Iterator[str]:

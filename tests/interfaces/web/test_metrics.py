@@ -22,12 +22,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from shocpp.energy.model import METER_SILENT
 from shocpp.metrics.counter_files import READINGS, CounterFile, remove_dead_files, sum_files
 from shocpp.metrics.counters import ACTIONS, COUNTS, LENGTH, POSITIONS, Counters
-from tests.world.charger import ENERGY_WH, ChargerWithCar
+from tests.world.charger import ENERGY_WH, Charger, ChargerWithCar
 from tests.world.home import Home
 from tests.world.machine import PATIENCE_S, ROOT, wait_for
 from tests.world.server import Server
+from tests.world.stored_limits import leading, set_point, store_set_points, store_site
 
 TOKEN = "correct-horse-battery"
 TWICE = 8
@@ -231,6 +233,43 @@ def test_gauges_are_read_from_the_database(server: Server, home: Home) -> None:
     rows = home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account")
     name = "shocpp_booked_energy_watt_hours"
     assert {(key[1], value) for key, value in samples.items() if key[0] == name} == set(rows)
+
+
+def test_currents_and_limits_of_the_site_are_gauges_and_the_fallback_is_in_healthz(
+    home: Home,
+) -> None:
+    with leading(home):
+        server = Server(home)
+        with Charger(server, "garage") as garage:
+            garage.boot().report("Available")
+        names = ("shocpp_site_", "shocpp_set_point_", "shocpp_limits_")
+        assert not [key for key in scrape(server) if key[0].startswith(names)]
+        store_site(home, METER_SILENT, is_fallback=True)
+        points = [
+            set_point("garage", 1, 10_000, "shares", cars=2, total_a=20),
+            set_point("garage", 2, None, "base"),
+        ]
+        store_set_points(home, points)
+        expected = {
+            ("shocpp_site_current_amperes", "L1"): 18.4,
+            ("shocpp_site_current_amperes", "L3"): 10,
+            ("shocpp_site_house_amperes", "L2"): 4.2,
+            ("shocpp_site_fallback",): 1,
+            ("shocpp_set_point_amperes", "garage", "1"): 10,
+            ("shocpp_set_point_amperes", "garage", "2"): 6,
+            ("shocpp_limits_sent", "garage"): 17,
+        }
+        samples = scrape(server)
+        assert expected.items() <= samples.items()
+        assert 0 <= samples["shocpp_site_reading_age_seconds",] < 30
+        health = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+        health.request("GET", "/healthz")
+        answer = health.getresponse()
+        assert (answer.status, answer.read().decode()) == (
+            200,
+            "limits of current are in fallback: the meter reports nothing\n",
+        )
+        server.stop()
 
 
 def test_a_power_that_follows_from_the_register_is_marked_as_derived(server: Server) -> None:
