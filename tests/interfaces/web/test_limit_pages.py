@@ -11,6 +11,7 @@ from shocpp.energy.model import METER_SILENT
 from tests.world.charger import Charger
 from tests.world.form_pages import Form, PageBrowser, error_of
 from tests.world.home import Home
+from tests.world.people import send
 from tests.world.server import Server
 from tests.world.stored_limits import (
     choose,
@@ -179,3 +180,23 @@ def test_a_wrong_form_comes_back_with_its_values(
     if field:
         assert f'value="{fields["limit_a"]}"' in answer.text
     assert chosen(server.home) == []
+
+
+def test_a_shortcut_of_a_limit_is_made_and_used_from_outside(server: Server) -> None:
+    admin = PageBrowser(server)
+    form = admin.form("/settings/calls", "/settings/calls/limit")
+    answer = admin.post(form, call_name="slow", limit="10A", until="06:00", charger="yard")
+    assert answer.status == 200
+    address = re.search(r"<code>http://[^/]*(/cgi-bin/caller\?[^<]*)</code>", answer.text)
+    assert address is not None
+    assert "begrenzt auf 10A bis 06:00 Uhr, an yard" in words_of(admin.text("/settings/calls"))
+    # Nobody sends the limit in this home, so the answer comes after the default time.
+    used = send(server.port, "GET", html.unescape(address[1]), {})
+    assert used.text == "Das Limit ist gewählt, yard hat es noch nicht bestätigt.\n"
+    assert used.status == 504
+    ((charger, connector_id, limit_ma, until_ms, by),) = chosen(server.home)
+    assert (charger, connector_id, limit_ma, by) == ("yard", 0, 10_000, "secret")
+    assert until_ms is not None
+    wrong = admin.post(form, call_name="slower", limit="10A", until="26:00")
+    assert wrong.status == 422
+    assert "&#34;until&#34; must be a time of day" in wrong.text
