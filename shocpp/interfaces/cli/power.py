@@ -10,6 +10,7 @@ from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import (
     HELP,
+    MAX_TIMEOUT_S,
     charger_option,
     one_line_errors,
     timeout_option,
@@ -96,6 +97,9 @@ def _choose(
     """Choose a limit, wait for the charger, and return the exit code and the line."""
     from shocpp.site.limits import await_set_point, choose_limit, parse_limit, parse_until
 
+    # click's FloatRange accepts NaN, and no wait would end then.
+    if not timeout_s <= MAX_TIMEOUT_S:
+        raise UsageError(f"-t must be more than 0 and at most {MAX_TIMEOUT_S:g} seconds")
     moment_ms = now_ms()
     limit_ma, until_ms = parse_limit(current), None
     if until is not None:

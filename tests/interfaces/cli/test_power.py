@@ -89,6 +89,7 @@ def test_a_limit_that_nobody_sends_is_1_and_stays(home: Home) -> None:
         (("10A", "--until", "2020-01-01 06:00"), "has passed; write a later time"),
         (("off", "--until", "06:00"), "--until is for a limit; off takes it back at once"),
         (("10A", "-c", "nobody"), "'nobody'"),
+        (("10A", "-t", "nan"), "-t must be more than 0 and at most 3600 seconds"),
         (("-c", "garage"), "a limit is missing: 10A, 0A or off; alone, `limit` lists them"),
         (("10A", "--json"), "--json lists the chosen limits; leave out the limit"),
     ],

@@ -170,7 +170,19 @@ class LimitPages(FormPages):
                     forms = limit_forms(db, self._settings, found, moment_ms)
         except (StoreUnavailable, UnusableDatabase) as error:
             raise NoDatabase(error) from None
-        rows = [self._row(tile, present, forms.get(tile.id), moment_ms) for tile in found]
+        points = {
+            (identity_key(point.charge_point), point.connector_id): point
+            for point in present.connectors
+        }
+        rows = [
+            self._row(
+                tile,
+                points.get((identity_key(tile.charge_point), tile.connector_id)),
+                forms.get(tile.id),
+                moment_ms,
+            )
+            for tile in found
+        ]
         is_in_use = present.has_rules or bool(present.choices or present.connectors)
         return self.page(
             "site.html",
@@ -244,18 +256,13 @@ class LimitPages(FormPages):
         return "–" if currents_ma is None else self._amperes(currents_ma[phase])
 
     def _row(
-        self, tile: Tile, present: SitePresent, form: LimitForm | None, moment_ms: int
+        self,
+        tile: Tile,
+        point: ConnectorPresent | None,
+        form: LimitForm | None,
+        moment_ms: int,
     ) -> ConnectorRow:
         """Return the row of a connector; one without a set point has none decided."""
-        key = identity_key(tile.charge_point)
-        point = next(
-            (
-                one
-                for one in present.connectors
-                if (identity_key(one.charge_point), one.connector_id) == (key, tile.connector_id)
-            ),
-            None,
-        )
         if point is None:
             limit = tile.limit or self.words["no_limit_now"]
             return ConnectorRow(tile.title, limit, "", False, "", (), form)
