@@ -144,7 +144,7 @@ $(MEASURED)/.peers: $(LOCKED) bench/package.json bench/package-lock.json
 	@$(MEASURED)/arthexis/bin/python $(MEASURED_PIP) arthexis==2.0.0
 	@touch $@
 
-BENCHES := books calls crowd decade disks feed growth page receiving soak speed statements transactions websocket_frames
+BENCHES := books calls crowd decade disks energy feed growth page receiving soak speed statements transactions websocket_frames
 
 .PHONY: bench
 bench: $(DEVELOPING) peers ## measure: run every benchmark in bench/
