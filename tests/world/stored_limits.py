@@ -14,7 +14,7 @@ from shocpp.store.site.limits import LimitChoice
 from shocpp.store.site.set_points import SiteState, StoredSetPoint
 from tests.world.home import Home
 
-BASE_MA = 6_000
+BASE_MA, DAY_MS = 6_000, 86_400_000
 HOUSE: PerPhase = (8_400, 4_200, 0)
 READING: PerPhase = (18_400, 14_200, 10_000)
 
@@ -52,6 +52,13 @@ def store_site(home: Home, meter: str = METER_GOOD, *, is_fallback: bool = False
     with open_database(home.database) as db, db.writing(keys=NO_KEYS):
         readings.add(db, "posted", now_ms(), READING)
         set_points.save_state(db, SiteState("{}", now_ms(), meter, is_fallback, HOUSE))
+
+
+def decide_for_ever(home: Home) -> None:
+    """Store a decision that is newer than all that people will choose in a test."""
+    decided_ms = now_ms() + DAY_MS
+    with open_database(home.database) as db, db.writing(keys=NO_KEYS):
+        set_points.save_state(db, SiteState("{}", decided_ms, METER_GOOD, False, None))
 
 
 def forget(home: Home) -> None:

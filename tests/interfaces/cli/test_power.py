@@ -12,6 +12,7 @@ from tests.world.server import Server
 from tests.world.stored_limits import (
     choose,
     chosen,
+    decide_for_ever,
     forget,
     leading,
     set_point,
@@ -54,6 +55,7 @@ def test_a_limit_is_chosen_listed_and_taken_back(home: Home) -> None:
         "none is chosen; choose one: shocpp limit -c NAME 10A; see: shocpp site\n"
     )
     store_set_points(home, [set_point("garage", 1, None, "base")])
+    decide_for_ever(home)
     assert output(home, "limit", "-c", "219010", "10A", "--until", "2999-01-31 06:00") == (
         "garage: 10 A until 2999-01-31 06:00; garage keeps it\n"
     ), "its base of 6 A is below the limit"
@@ -137,6 +139,7 @@ def test_the_site_says_its_fallback(home: Home) -> None:
 
 def test_a_canned_call_chooses_a_limit_and_says_so(home: Home) -> None:
     store_set_points(home, [set_point("garage", 1, None, "base")])
+    decide_for_ever(home)
     entries = {
         "slow": {"action": "limit", "charge_point": "garage", "payload": {"limit": "10A"}},
         "pause": {
