@@ -2,11 +2,13 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shocpp.clock import now_ms
+from shocpp.energy.model import GroupRules
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import (
     HELP,
@@ -153,10 +155,11 @@ def site(as_json: bool) -> None:
     Example: shocpp site
     """
     from shocpp.site.present import site_present
+    from shocpp.site.rules import site_conf
 
     settings, moment_ms = read_settings(), now_ms()
     with open_database(settings.database) as db:
-        present = site_present(db, settings, moment_ms)
+        present, conf = site_present(db, settings, moment_ms), site_conf(db, settings)
         display = Display(db, settings)
     if as_json:
         click.echo(json.dumps(_object(present), ensure_ascii=False, indent=2))
@@ -167,7 +170,8 @@ def site(as_json: bool) -> None:
             f"{settings.site_file} (docs/power.md)"
         )
         return
-    for line in _head(present, moment_ms, settings.language):
+    groups = {} if conf is None else conf.rules.groups
+    for line in _head(present, groups, moment_ms, settings.language):
         click.echo(one_line(line))
     if present.connectors:
         click.echo()
@@ -175,11 +179,17 @@ def site(as_json: bool) -> None:
         print_table(_CONNECTORS, rows)
 
 
-def _head(present: "SitePresent", moment_ms: int, language: str) -> list[str]:
-    """Return the lines about the site: its limit, its meter and its house."""
+def _head(
+    present: "SitePresent", groups: Mapping[str, GroupRules], moment_ms: int, language: str
+) -> list[str]:
+    """Return the lines about the site: its limits, its meter and its house."""
     lines = []
     if present.has_rules and present.limit_ma is not None:
         lines.append(f"limit    {amperes(present.limit_ma, language)} on each phase")
+    lines += [
+        f"group    {amperes(group.limit_ma, language)} on each phase: {name}"
+        for name, group in groups.items()
+    ]
     if present.has_rules:
         age = ""
         if present.reading_ma is not None and present.reading_ms is not None:

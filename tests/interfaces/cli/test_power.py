@@ -128,6 +128,13 @@ def test_the_site_has_meter_house_and_each_connector_with_its_reason(home: Home)
     assert present["connectors"][0]["reason_key"] == "shares"
 
 
+def test_the_site_has_its_groups(home: Home) -> None:
+    home.settings.site_file.write_text(
+        '{"groups": {"tiefgarage": {"limit_a": 63, "members": ["garage"]}}}'
+    )
+    assert output(home, "site").startswith("group    63 A on each phase: tiefgarage\n")
+
+
 def test_the_site_says_its_fallback(home: Home) -> None:
     home.settings.site_file.write_text('{"limit_a": 35, "meter": {"posted": true}}')
     store_site(home, METER_SILENT, is_fallback=True)
