@@ -73,6 +73,7 @@ SENTENCES = {
         "until": "bis {until}",
         "limits_fallback": "Die Limits kommen ohne den Zähler aus: {meter}. Die Seite „Limits“ "
         "zeigt, was gilt.",
+        "limits_meter": "Zähler des Hauses: {meter}. Prüfe, ob er den ganzen Anschluss misst.",
         "limits_not_kept": "Limits wirken nicht an: {charge_points}. Gründe nennt die Seite "
         "„Limits“.",
         "disk": "Die Platte ist fast voll ({free_mb} MB frei), nur noch Ladevorgänge werden "
@@ -157,6 +158,7 @@ SENTENCES = {
         "until": "until {until}",
         "limits_fallback": "The limits do without the meter: {meter}. The page “Limits” shows "
         "what is in force.",
+        "limits_meter": "Meter of the site: {meter}. Check that it measures the whole connection.",
         "limits_not_kept": "Limits have no effect at: {charge_points}. The page “Limits” names "
         "the reasons.",
         "disk": "The disk is nearly full ({free_mb} MB free), only transactions are written: free "

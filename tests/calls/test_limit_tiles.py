@@ -7,7 +7,7 @@ import pytest
 
 from shocpp.calls.page.limits import are_limits_there, limit_forms
 from shocpp.calls.tiles import needs
-from shocpp.energy.model import METER_SILENT
+from shocpp.energy.model import METER_ABSENT, METER_SILENT
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import limits, set_points
 from shocpp.store.site.limits import LimitChoice
@@ -31,6 +31,12 @@ class LimitedForecourt(Forecourt):
         choice = LimitChoice("garage", connector_id, limit_ma, until_ms, "Anna", self.now_ms)
         with self.db.writing(keys=NO_KEYS):
             limits.choose(self.db, choice)
+
+    def judge(self, meter: str, *, is_fallback: bool) -> None:
+        """Store a verdict on the site's meter."""
+        with self.db.writing(keys=NO_KEYS):
+            state = SiteState("{}", self.now_ms, meter, is_fallback, None)
+            set_points.save_state(self.db, state)
 
     def form(self) -> dict[str, object]:
         """Return the form at connector 1 of the garage."""
@@ -101,9 +107,12 @@ def test_limits_that_have_no_effect_and_the_fallback_need_a_human(
     assert needs(office.db, office.settings, office.now_ms) == [
         "Limits wirken nicht an: Garage. Gründe nennt die Seite „Limits“."
     ]
-    with office.db.writing(keys=NO_KEYS):
-        state = SiteState("{}", office.now_ms, METER_SILENT, True, None)
-        set_points.save_state(office.db, state)
+    office.judge(METER_ABSENT, is_fallback=False)
+    assert needs(office.db, office.settings, office.now_ms)[0] == (
+        "Zähler des Hauses: der Zähler merkt nichts von den Autos. Prüfe, ob er den ganzen "
+        "Anschluss misst."
+    )
+    office.judge(METER_SILENT, is_fallback=True)
     assert needs(office.db, office.settings, office.now_ms)[0] == (
         "Die Limits kommen ohne den Zähler aus: der Zähler meldet nichts. Die Seite „Limits“ "
         "zeigt, was gilt."

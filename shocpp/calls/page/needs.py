@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shocpp.calls.page.files import present_files
-from shocpp.energy.model import IGNORES, REFUSES
+from shocpp.energy.model import IGNORES, METER_ABSENT, REFUSES
 from shocpp.language.page import SENTENCES
 from shocpp.language.site import meter_text
 from shocpp.settings import Settings
@@ -50,10 +50,12 @@ def _of_files(db: Database, settings: Settings) -> Iterator[str]:
 
 
 def _of_limits(db: Database, settings: Settings) -> Iterator[str]:
-    """Yield a sentence if limits do without the meter, and one if chargers do not keep theirs."""
+    """Yield a sentence about the meter of the site, and one if chargers do not keep limits."""
     words, state = SENTENCES[settings.language], set_points.present_state(db)
     if state is not None and state.is_fallback:
         yield words["limits_fallback"].format(meter=meter_text(state.meter, settings.language))
+    elif state is not None and state.meter == METER_ABSENT:
+        yield words["limits_meter"].format(meter=meter_text(state.meter, settings.language))
     loose = {
         point.charge_point_id: None
         for point in set_points.present(db)
