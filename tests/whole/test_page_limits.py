@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.world.browser import DESK, Browser, Tab
+from tests.world.browser import DESK, Browser, Screen, Tab
 from tests.world.charger import Charger
 from tests.world.home import Home
 from tests.world.machine import wait_for
@@ -179,6 +179,23 @@ def test_the_page_of_the_site_follows_by_itself(browser: Browser, server: Server
         store_site(server.home, "silent", is_fallback=True)
         tab.page.locator("text=9 A: zwei Autos teilen 20 A").wait_for()
         tab.page.locator("#alarms", has_text="Ersatzbetrieb").wait_for()
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_the_page_of_the_site_fits_the_narrowest_phone(
+    browser: Browser, server: Server, width: int
+) -> None:
+    groups = {"Tiefgarage Nordflügel": {"limit_a": 63, "members": ["garage", "yard"]}}
+    rules = {"limit_a": 100, "meter": {"posted": True}, "groups": groups}
+    server.home.settings.site_file.write_text(json.dumps(rules))
+    store_site(server.home, "silent", is_fallback=True)
+    share(server, 10_000)
+    choose(server.home, "garage", 1, 10_000, 4_102_444_800_000)
+    cookie = cookie_of(server.home, "admin", name="Anna")
+    with browser.tab(server.port, cookie, Screen(width)) as tab:
+        tab.open("/site")
+        tab.page.locator(".limit-form summary").first.tap()
+        assert tab.overflow() == 0
 
 
 def test_the_keyboard_moves_the_slider(browser: Browser, server: Server) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from shocpp.energy.model import METER_SILENT
+from shocpp.language.site import REASONS, reason_text
 from tests.world.charger import Charger
 from tests.world.form_pages import Form, PageBrowser, error_of
 from tests.world.home import Home
@@ -109,6 +110,48 @@ def test_the_site_is_shown_by_phase_with_its_meter(server: Server) -> None:
     assert "L1 18,4 A 8,4 A 10 A L2 14,2 A 4,2 A 10 A L3 10 A 0 A 10 A" in words
     assert re.search(r"der Zähler ist in Ordnung, letzter Wert vor \d+ s", words)
     assert "Ersatzbetrieb" not in words
+
+
+def test_each_group_has_its_limit_and_what_its_chargers_may_draw(server: Server) -> None:
+    groups = {
+        "hof": {"limit_a": 20, "members": ["YARD"]},
+        "a & b": {"limit_a": 16, "members": ["attic"]},
+    }
+    server.home.settings.site_file.write_text(json.dumps({"groups": groups}))
+    one_phase = set_point("yard", 2, 8_000, "own_maximum")._replace(phases="L2")
+    points = [
+        set_point("garage", 1, 16_000, "own_maximum"),
+        set_point("yard", 1, 10_000, "own_maximum"),
+        one_phase,
+    ]
+    store_set_points(server.home, points)
+    words = words_of(PageBrowser(server).text("/site"))
+    assert "hof 20 A 10 A 18 A 10 A a & b 16 A 0 A 0 A 0 A" in words
+    assert "Es gibt kein Limit für alle zusammen" in words
+    assert "L1 – – 26 A L2 – – 34 A L3 – – 26 A" in words
+
+
+VALUES: dict[str, int | str] = {
+    "cars": 3,
+    "total_a": 20,
+    "to_a": 16,
+    "seconds": 30,
+    "minutes": 5,
+    "max_a": 32,
+    "unbalance_a": 20,
+    "where": "site",
+}
+"""Values for any reason."""
+
+
+@pytest.mark.parametrize("key", REASONS["de"])
+def test_every_set_point_has_its_reason_on_the_page(server: Server, key: str) -> None:
+    store_set_points(server.home, [set_point("garage", 1, 6_000, key, **VALUES)])
+    words = words_of(PageBrowser(server).text("/site"))
+    reason = reason_text((key, VALUES), 6_000, "de")
+    assert reason.startswith("6 A: ")
+    assert "?" not in reason
+    assert reason in words
 
 
 def test_the_fallback_and_a_broken_file_are_said(server: Server) -> None:

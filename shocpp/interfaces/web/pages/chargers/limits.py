@@ -20,7 +20,6 @@ from shocpp.clock import now_ms
 from shocpp.configuration.files import conf_text
 from shocpp.configuration.site import parse_site
 from shocpp.energy.model import (
-    ALL_PHASES,
     IGNORES,
     METER_GOOD,
     METER_NONE,
@@ -30,6 +29,7 @@ from shocpp.energy.model import (
 )
 from shocpp.errors import ConfigError, StoreUnavailable, UnusableDatabase, UsageError
 from shocpp.interfaces.web.access import NoDatabase
+from shocpp.interfaces.web.pages.chargers.site_rows import group_rows, phase_rows
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Connect,
@@ -46,6 +46,7 @@ from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.limits import choose_limit, parse_until
 from shocpp.site.present import ConnectorPresent, SitePresent, site_present
+from shocpp.site.rules import site_conf
 from shocpp.store.database import Database
 from shocpp.store.site.limits import LimitChoice
 
@@ -57,15 +58,6 @@ ALARMING = (REFUSES, IGNORES, SILENT, UNVERIFIABLE)
 """The standings in which a charger may draw more than its limit."""
 
 SECONDS_MS, MINUTE_MS = 1_000, 60_000
-
-
-class PhaseRow(NamedTuple):
-    """A phase of the site: currents as texts, empty if they are not known."""
-
-    name: str
-    grid: str
-    house: str
-    chargers: str
 
 
 class ConnectorRow(NamedTuple):
@@ -164,6 +156,7 @@ class LimitPages(FormPages):
         try:
             with self._connect(self._settings.database) as db:
                 present = site_present(db, self._settings, moment_ms)
+                conf = site_conf(db, self._settings)
                 found = tiles(db, self._settings, View(True), moment_ms)
                 forms: dict[str, LimitForm] = {}
                 if person.may(COMMAND):
@@ -199,7 +192,8 @@ class LimitPages(FormPages):
             limit_of_site=self._limit_of_site(present),
             meter=self._meter(present, moment_ms),
             is_meter_good=present.meter_key in (METER_GOOD, METER_NONE),
-            phases=self._phases(present) if present.has_rules else (),
+            phases=phase_rows(present, self._settings.language),
+            groups=group_rows(conf, present, self._settings.language),
             rows=rows,
             returned_here=any(row.form and row.form.form_id == returned.form for row in rows),
         )
@@ -233,27 +227,6 @@ class LimitPages(FormPages):
             else age(old_ms // SECONDS_MS, self._settings.language)
         )
         return f"{present.meter}, {self.words['reading_age'].format(age=spelled)}"
-
-    def _phases(self, present: SitePresent) -> list[PhaseRow]:
-        """Return the currents of each phase of the site."""
-        rows = []
-        for phase in ALL_PHASES:
-            name = f"L{phase + 1}"
-            reckoned_ma = sum(
-                one.reckoned_ma for one in present.connectors if name in one.phases.split()
-            )
-            rows.append(
-                PhaseRow(
-                    name,
-                    self._of_phase(present.reading_ma, phase),
-                    self._of_phase(present.house_ma, phase),
-                    self._amperes(reckoned_ma),
-                )
-            )
-        return rows
-
-    def _of_phase(self, currents_ma: Sequence[int] | None, phase: int) -> str:
-        return "–" if currents_ma is None else self._amperes(currents_ma[phase])
 
     def _row(
         self,
