@@ -1,6 +1,7 @@
 """A limit on each way to a charger: command, canned call, page; and what each of them says."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.world.charger import Charger
 from tests.world.form_pages import PageBrowser
 from tests.world.home import Home
+from tests.world.limits import limits, report_currents, start, write_site
 from tests.world.machine import wait_for
 from tests.world.people import send, token_of
 from tests.world.server import Server
@@ -24,15 +26,6 @@ def charger(home: Home, server: Server) -> Iterator[Charger]:
         charger.answers["ClearChargingProfile"] = {"status": "Accepted"}
         charger.boot().report("Available")
         yield charger
-
-
-def limits(charger: Charger) -> list[float]:
-    """Return the limits that a charger was sent, in A."""
-    return [
-        payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]
-        for action, payload in charger.calls
-        if action == "SetChargingProfile"
-    ]
 
 
 def test_the_command_waits_for_the_charger_and_says_that_it_keeps_the_limit(
@@ -69,6 +62,42 @@ def test_a_canned_call_is_answered_when_the_charger_has_accepted(
     driver = {"Authorization": f"Bearer {token_of(home, 'driver', 'family-y')}"}
     refused = send(server.port, "GET", "/cgi-bin/caller?canned=slow", driver)
     assert (refused.status, limits(charger)) == (403, [8])
+
+
+def test_a_program_posts_readings_and_everybody_sees_what_follows(
+    home: Home, server: Server, charger: Charger
+) -> None:
+    bearer = {"Authorization": f"Bearer {token_of(home, 'site')}"}
+    headers = {**bearer, "Content-Type": "application/json"}
+    write_site(home, limit_a=35, meter={"posted": True}, unbalance_a=35)
+
+    def post(*currents_a: float) -> None:
+        body = json.dumps({"a": currents_a})
+        answer = send(server.port, "POST", "/api/site", headers, body)
+        assert (answer.status, answer.text) == (200, '{"accepted":true}\n')
+
+    for number in range(4):
+        post(5, 5, 5 + number / 100)
+        time.sleep(1.1)
+    transaction_id = start(charger, "3333")
+    wait_for(lambda: max(limits(charger), default=0) > 25, 20)
+    report_currents(charger, transaction_id, 20, 20, 20)
+    # The house draws 18 A beside the car's 20.
+    post(38, 38, 38)
+    admin, driver = PageBrowser(server), PageBrowser(server, "driver/family-y")
+    wait_for(lambda: limits(charger)[-1] <= 16, 20)
+    reason = f"{limits(charger)[-1]:g} A: mehr lässt das Haus gerade nicht übrig"
+    wait_for(lambda: reason in admin.text("/"), 20)
+    assert reason in admin.text("/site")
+    assert reason in driver.text("/")
+    assert "/site" not in driver.text("/")
+    (row,) = json.loads(send(server.port, "GET", "/api/set-points", {"Host": "localhost"}).text)[
+        "set_points"
+    ]
+    assert row["limit_a"] == limits(charger)[-1]
+    assert json.loads(row["reason"])["key"] == "house_leaves"
+    shown = home.run("shocpp", "site", env={"SHOCPP_LANG": "en"}).stdout
+    assert "38 A, 38 A, 38 A" in shown
 
 
 def test_the_slider_reaches_the_charger_and_the_tile_says_so(
