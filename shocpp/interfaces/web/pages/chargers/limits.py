@@ -40,7 +40,7 @@ from shocpp.interfaces.web.pages.form_pages import (
 )
 from shocpp.language.page import SENTENCES, age
 from shocpp.language.pages.site import LIMIT_FORM, SITE
-from shocpp.language.site import amperes
+from shocpp.language.site import amperes, meter_text
 from shocpp.language.voice import moment
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
@@ -185,9 +185,7 @@ class LimitPages(FormPages):
             trouble=self._trouble(),
             is_in_use=is_in_use,
             is_undecided=is_in_use and not present.is_decided and bool(present.connectors),
-            fallback=self.words["fallback"].format(meter=present.meter)
-            if present.is_fallback
-            else "",
+            fallback=self._fallback(present),
             has_rules=present.has_rules,
             limit_of_site=self._limit_of_site(present),
             meter=self._meter(present, moment_ms),
@@ -208,6 +206,13 @@ class LimitPages(FormPages):
         except ConfigError:
             return SENTENCES[self._settings.language]["broken_file"].format(file=path.name)
         return ""
+
+    def _fallback(self, present: SitePresent) -> str:
+        """Return the sentence about limits without the meter, empty if it is trusted."""
+        if not present.is_fallback:
+            return ""
+        verdict = meter_text(present.meter_key, self._settings.language)
+        return self.words["fallback"].format(meter=verdict)
 
     def _limit_of_site(self, present: SitePresent) -> str:
         if present.limit_ma is None:
