@@ -141,8 +141,12 @@ def await_set_point(db: Database, chosen: ChosenLimit, limit_ma: int, timeout_s:
         # Query only after another connection has written: the version costs one PRAGMA.
         version = db.version_of_others()
         answer = _answer(db, chosen, limit_ma) if version != seen else WAITING
-        if answer in (ACCEPTED, REFUSED, OFFLINE) or time.monotonic() >= deadline:
-            return _answer(db, chosen, limit_ma)
+        if answer in (ACCEPTED, REFUSED, OFFLINE):
+            return answer
+        if time.monotonic() >= deadline:
+            answer = _answer(db, chosen, limit_ma)
+            keeps_it = answer == WAITING and _keeps_it_already(db, chosen, limit_ma)
+            return ACCEPTED if keeps_it else answer
         seen = version
         time.sleep(POLL_EVERY_S)
 
@@ -154,18 +158,22 @@ def _answer(db: Database, chosen: ChosenLimit, limit_ma: int) -> str:
     state = set_points.present_state(db)
     if state is None or state.decided_ms < chosen.chosen_ms:
         return WAITING
-    rows = [
-        row
-        for row in set_points.present(db)
-        if row.charge_point_id == chosen.charge_point_id
-        and chosen.connector_id in (None, row.connector_id)
-    ]
-    answers = {_answer_of(db, row, limit_ma) for row in rows}
+    answers = {_answer_of(db, row, limit_ma) for row in _rows(db, chosen)}
     for worst in (REFUSED, NO_ANSWER, WAITING):
         if worst in answers:
             return worst
     # Without a row, the charger has no connector that it could limit.
     return ACCEPTED if answers else WAITING
+
+
+def _rows(db: Database, chosen: ChosenLimit) -> list[StoredSetPoint]:
+    """Return the set points that a chosen limit is for."""
+    return [
+        row
+        for row in set_points.present(db)
+        if row.charge_point_id == chosen.charge_point_id
+        and chosen.connector_id in (None, row.connector_id)
+    ]
 
 
 def _answer_of(db: Database, row: StoredSetPoint, limit_ma: int) -> str:
@@ -179,6 +187,14 @@ def _answer_of(db: Database, row: StoredSetPoint, limit_ma: int) -> str:
     if sent is None or sent.state == "queued" or is_unsent(sent):
         return WAITING
     return REFUSED if is_refusal(sent) else NO_ANSWER
+
+
+def _keeps_it_already(db: Database, chosen: ChosenLimit, limit_ma: int) -> bool:
+    """Return True if the charger has accepted no more than this by an earlier decision."""
+    rows = _rows(db, chosen)
+    return bool(rows) and all(
+        row.confirmed_ma is not None and row.confirmed_ma <= limit_ma for row in rows
+    )
 
 
 def _ms(moment: datetime) -> int:
