@@ -277,8 +277,8 @@ def observed_of(report: ObservedCurrent, phases: int) -> Observed | None:
     missing = reported.count(None)
     if reported and missing < len(reported):
         known = sum(current or 0 for current in reported)
-        if missing and power_ma is None:
-            # One value for a charger on three phases is none of its phases' alone.
+        if missing == phases - 1 and missing and power_ma is None:
+            # The only value of a charger on three phases may be that of one, or a total.
             highest = max(current or 0 for current in reported)
             return Observed((highest,) * phases, measured_ms, is_of_phases=False)
         rest = max((power_ma or 0) - known, 0) // missing if missing else 0
