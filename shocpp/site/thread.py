@@ -3,13 +3,20 @@
 import logging
 import select
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.errors import ShocppError
 from shocpp.settings import Settings
 from shocpp.site.leader import Leadership, ring_leader
-from shocpp.site.ticks import Connect, Ticks
+from shocpp.store.database import Database
 from shocpp.store.doorbells import Doorbell
+
+if TYPE_CHECKING:
+    from shocpp.site.ticks import Ticks
 
 log = logging.getLogger(__name__)
 
@@ -19,21 +26,24 @@ LEAST_PAUSE_S = 0.5
 RETRY_S = 5.0
 """Seconds after a tick that has failed."""
 
+Connect = Callable[[Path], AbstractContextManager[Database]]
+"""Returns a context manager with the database of a path."""
+
 
 class SiteThread:
     """The thread of one process."""
 
     def __init__(self, settings: Settings, allowlist: AllowlistFile, connect: Connect) -> None:
-        """Create it; `connect` returns a context manager with the database of a path."""
+        """Create it without a thread."""
         self._settings, self._allowlist, self._connect = settings, allowlist, connect
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._leads = False
         self._trouble: str | None = None
 
-    def start(self) -> None:
-        """Take part in the leadership from now on."""
-        threading.Thread(target=self._run, name="site", daemon=True).start()
+    def start(self, after_s: float = 0.0) -> None:
+        """Take part in the leadership after so many seconds."""
+        threading.Thread(target=self._run, args=(after_s,), name="site", daemon=True).start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
         """Let another process lead; a tick that is under way ends before, if it is short."""
@@ -43,8 +53,9 @@ class SiteThread:
             ring_leader(self._settings.database)
             self._ended.wait(timeout_s)
 
-    def _run(self) -> None:
+    def _run(self, after_s: float) -> None:
         leadership = Leadership(self._settings.database)
+        self._stopping.wait(after_s)
         while not self._stopping.is_set():
             try:
                 doorbell = leadership.wait()
@@ -66,6 +77,9 @@ class SiteThread:
 
     def _lead(self, leadership: Leadership, doorbell: Doorbell) -> None:
         """Tick until the process ends, or the leadership is lost."""
+        # Imported here, because most processes only wait.
+        from shocpp.site.ticks import Ticks
+
         ticks = Ticks(
             self._settings,
             self._allowlist,
@@ -84,7 +98,7 @@ class SiteThread:
         finally:
             ticks.end()
 
-    def _tick(self, ticks: Ticks, *, is_rung: bool) -> float:
+    def _tick(self, ticks: "Ticks", *, is_rung: bool) -> float:
         """Tick once; return the seconds until the next tick.
 
         A database that cannot be used, such as a locked one, delays it.

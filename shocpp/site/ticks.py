@@ -8,7 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +30,7 @@ from shocpp.site.calls import Queued, SiteCalls
 from shocpp.site.facts import Gathered, gather
 from shocpp.site.meter import MeterPolling
 from shocpp.site.rows import limits_in_force, rows_of
+from shocpp.site.thread import Connect
 from shocpp.store import properties
 from shocpp.store.database import Database
 from shocpp.store.doorbells import ring
@@ -61,8 +61,6 @@ HOUSEKEEPING_MS = 3_600_000
 DAY_MS = 86_400_000
 READING_DAYS, PEAK_DAYS, REFUSED_DAYS = 3, 7, 1
 """Days for which readings and refusals are kept, and for which the peak of the house counts."""
-
-Connect = Callable[[Path], AbstractContextManager[Database]]
 
 
 class Saved(NamedTuple):

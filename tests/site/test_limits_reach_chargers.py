@@ -3,7 +3,9 @@
 import json
 import sqlite3
 import time
+import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from operator import itemgetter
 
 import pytest
@@ -263,3 +265,69 @@ def test_a_locked_database_delays_a_decision_and_loses_nothing(
         wait_for(lambda: home.query("SELECT count(*) FROM site_reading")[0][0] >= expected, SOON_S)
         wait_for(lambda: "the limits are decided again" in server.log(), SOON_S)
         assert server.log().count("the limits are not decided now") == 1
+
+
+def test_a_charger_on_stdin_gets_limits_without_a_server(home: Home) -> None:
+    write_site(home, limit_a=20)
+    assert home.run("shocpp", "migrate").returncode == 0
+    with home.backend("garage") as charger:
+        assert charger.stdin is not None
+        assert charger.stdout is not None
+        boot = {"chargePointVendor": "maker", "chargePointModel": "model"}
+        charger.stdin.write(json.dumps([2, "1", "BootNotification", boot]) + "\n")
+        charger.stdin.flush()
+        answer = json.loads(charger.stdout.readline())
+        assert answer[:2] == [3, "1"]
+        call = json.loads(charger.stdout.readline())
+        assert (call[0], call[2]) == (2, "SetChargingProfile")
+        charger.stdin.write(json.dumps([3, call[1], {"status": "Accepted"}]) + "\n")
+        charger.stdin.flush()
+        wait_for(lambda: (set_point(home) or {}).get("confirmed_a") == 6, SOON_S)
+
+
+def test_an_error_ends_only_its_tick(home: Home, serve: Callable[..., Server]) -> None:
+    write_site(home, limit_a=20)
+    server = serve()
+    wait_for(lambda: home.query("SELECT 1 FROM site_state"), SOON_S)
+
+    def rename(old: str, new: str) -> None:
+        with closing(sqlite3.connect(home.database, timeout=10)) as db:
+            db.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    rename("limit_choice", "other")
+    wait_for(lambda: "the limits are not decided now" in server.log(), SOON_S)
+    time.sleep(6)
+    rename("other", "limit_choice")
+    wait_for(lambda: "the limits are decided again" in server.log(), 20)
+    assert server.log().count("the limits are not decided now") == 1
+
+
+def test_a_state_that_cannot_be_read_begins_anew(home: Home, serve: Callable[..., Server]) -> None:
+    write_site(home, limit_a=20)
+    server = serve()
+    with Charger(server, "garage").boot() as charger:
+        wait_for(lambda: limits(charger) == [6], SOON_S)
+    server.stop()
+    with closing(sqlite3.connect(home.database)) as db, db:
+        db.execute("UPDATE site_state SET state = 'of another version'")
+    server.restart()
+    with Charger(server, "garage").boot() as charger:
+        start(charger)
+        wait_for(lambda: limits(charger)[-1:] == [20], SOON_S)
+    assert "the state of the limits cannot be read; it begins anew" in server.log()
+
+
+def test_a_reading_is_posted_to_any_worker_by_http(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write_site(home, limit_a=35, meter={"posted": True})
+    server = serve()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}/api/site",
+        json.dumps({"grid_w": 2300}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer) == {"accepted": True}
+    wait_for(lambda: home.query("SELECT meter FROM site_state") == [("new",)], SOON_S)
+    assert home.query("SELECT l1_ma, l2_ma, l3_ma FROM site_reading") == [(10_000,) * 3]

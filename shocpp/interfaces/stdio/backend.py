@@ -34,6 +34,9 @@ from shocpp.store.keys import NO_KEYS
 READ_BYTES, SMALL_READ_BYTES = 65_536, 1_024
 """The number of bytes that one read takes from the input, at most, and that of a small one."""
 
+LIMITS_AFTER_S = 1.0
+"""Seconds after which the process may lead the limits; one that only reads a file ends before."""
+
 LONGEST_TEXT = 8 * 1024 * 1024
 """The longest frame, in characters."""
 
@@ -194,7 +197,7 @@ def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
     databases = ThreadDatabase()
     switchboard.close_idle_by(databases.close_idle)
     site = SiteThread(settings, switchboard.chargers, databases.connection)
-    site.start()
+    site.start(LIMITS_AFTER_S)
     switchboard.run(until=switchboard.is_empty)
     site.stop()
     trouble = switchboard.health()
