@@ -52,6 +52,9 @@ OUTAGE_MS = 60_000
 LATEST_READINGS_MS = 120_000
 """The age up to which readings from before this leader count."""
 
+MOST_POLLED = 1_000
+"""Readings that wait at most for a database that cannot be written, the newest."""
+
 SAVE_MS = 30_000
 """The age of the stored state at which it is stored although nothing has changed."""
 
@@ -135,7 +138,7 @@ class Ticks:
         self._saved = Saved(stored.state, stored.meter, stored.decided_ms)
         state, asked = _memory_of(stored.state)
         self._calls = SiteCalls(asked)
-        return state
+        return state._replace(decided_ms=stored.decided_ms)
 
     def _present_conf(self, db: Database) -> SiteConf | None:
         """Return the limits in force; those of a file that is gone stay for GONE_S."""
@@ -166,7 +169,7 @@ class Ticks:
         self._conf = conf = self._present_conf(db)
         self._follow_meter(conf)
         if self._meter is not None:
-            self._polled += self._meter.take()
+            self._polled = [*self._polled, *self._meter.take()][-MOST_POLLED:]
         allowlist = self._allowlist.allowlist()
         gathered = gather(db, conf, allowlist, self._readings(db, state, moment_ms), moment_ms)
         since_day = _day(moment_ms - PEAK_DAYS * DAY_MS)
@@ -180,10 +183,13 @@ class Ticks:
     def _readings(self, db: Database, state: State, moment_ms: int) -> list[SiteReading]:
         """Return the readings that no decision knows yet, the oldest first."""
         newest, oldest_ms = state.meter.newest, moment_ms - LATEST_READINGS_MS
-        # By the newest one that is known: a posted one may be committed after a decision.
-        since_ms = oldest_ms if newest is None else max(newest.received_ms, oldest_ms)
-        polled = [one for one in self._polled if one.received_ms > since_ms]
-        return sorted([*readings.since(db, since_ms), *polled])
+        since_ms = oldest_ms
+        # By the newest one that is known: a posted one may be committed after a decision. One of
+        # the future is from before the clock was set back.
+        if newest is not None and newest.received_ms <= moment_ms:
+            since_ms = max(newest.received_ms, oldest_ms)
+        present = sorted([*readings.since(db, since_ms), *self._polled])
+        return [one for one in present if since_ms < one.received_ms <= moment_ms]
 
     def _spread(self, gathered: Gathered, state: State, decision: Decision, moment_ms: int) -> None:
         """Delay raises by different times after an outage of the server or of the meter."""
