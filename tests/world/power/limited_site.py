@@ -90,21 +90,12 @@ class LimitedSite:
         """Wait until each charger has this base, without a session."""
         wait_for(lambda: all(charger.limit_a == base_a for charger, base_a in bases.items()))
 
-    def calls_to(self, name: str) -> list[tuple[str, str, str]]:
-        """Return (action, payload, state) of the Calls of limits to a charger."""
-        return self.home.query(
-            "SELECT action, payload, state FROM call JOIN charge_point AS c"
-            " ON c.id = call.charge_point WHERE c.charge_point_id = ? AND asked_by = 'site'"
-            " ORDER BY call.id",
-            name,
-        )
-
 
 class Meter:
     """The site's meter: it posts the load of the house and of all cars each `every_s`.
 
-    `house_a` can be changed. While `is_silent` it posts nothing; while `is_frozen` it repeats its
-    last reading. `errors` are the answers of the server that were no success.
+    `house_a` can be changed. While `is_silent` it posts nothing. `errors` are the answers of the
+    server that were no success.
     """
 
     def __init__(

@@ -215,10 +215,12 @@ class ProfileCharger:
 
     def _live(self) -> None:
         while not self._is_off:
-            self._may_connect.wait()
-            with contextlib.suppress(ConnectionError):
-                self._serve()
-            self._line = None
+            if self._may_connect.is_set():
+                with contextlib.suppress(ConnectionError):
+                    self._serve()
+                self._line = None
+            with self._lock:
+                self._draw()
             if self.manner is Manner.FORGETS:
                 with self._lock:
                     self.stack.profiles = []
