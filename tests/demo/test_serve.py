@@ -141,6 +141,23 @@ def test_the_meter_rises_while_the_power_varies(demo: Demo) -> None:
     assert 8_000 < energies[0] < energies[-1]
 
 
+def test_a_chosen_limit_is_seen_in_the_power_of_the_car(demo: Demo) -> None:
+    def is_drawing(power_w: range) -> bool:
+        row = demo.transaction("carport")
+        return row is not None and row["power_w"] in power_w
+
+    chosen = demo.run("shocpp", "limit", "-c", "carport", "6A")
+    assert chosen.returncode == 0, chosen
+    assert wait_for(lambda: is_drawing(range(4_140, 4_141)), 10)
+    paused = demo.run("shocpp", "limit", "-c", "carport", "0")
+    assert paused.returncode == 0, paused
+    demo.await_state("carport", "SuspendedEVSE")
+    free = demo.run("shocpp", "limit", "-c", "carport", "off")
+    assert free.returncode == 0, free
+    demo.await_state("carport", "Charging")
+    assert wait_for(lambda: is_drawing(range(10_600, 11_400)), 10)
+
+
 def test_a_remote_start_without_a_cable_is_refused_with_the_reason(demo: Demo) -> None:
     refused = demo.run("shocpp-command", "-c", "garage", START["action"], '{"idTag": "3333"}')
     assert "Rejected" in refused.stdout
