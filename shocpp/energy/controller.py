@@ -76,7 +76,7 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
     margin_ma = rules.margin_ma if rules.has_meter and verdict not in FALLBACK else 0
     situation = Situation(facts, rules, states, standings, verdict, house, margin_ma, now_ms)
     changed_readings = state.changed + new_values
-    sharing = sharing_of(situation, meter, changed_readings)
+    sharing = sharing_of(situation, meter, changed_readings, state.yielded_ms)
     limits = sharing.limits
     passed_ms = min(max(now_ms - state.decided_ms, 0), LONGEST_STEP_MS)
     for connector in facts.connectors:
@@ -95,7 +95,8 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
         for connector in facts.connectors
         if connector.key in bases or connector.chosen_ma is not None
     )
-    next_state = State(states, meter, now_ms, 0 if sharing.is_raised else changed_readings)
+    changed_readings = 0 if sharing.is_raised else changed_readings
+    next_state = State(states, meter, now_ms, changed_readings, sharing.yielded_ms)
     known = None if verdict == METER_NONE or situation.is_fallback else house.most_ma
     return Decision(next_state, set_points, verdict, known)
 

@@ -49,6 +49,9 @@ KNOWN_MA = 2_000
 ECHO_MS = (10_000, 90_000)
 """Bounds of the time after a step in which the meter must notice it."""
 
+NO_ECHO = 0.3
+"""The share of a step up to which the meter has not noticed it."""
+
 HISTORY_EVERY_MS, HISTORY_MS = 10_000, 600_000
 """The distance of older readings, and how long they are kept: some chargers report seldom."""
 
@@ -143,6 +146,9 @@ def with_echo(meter: MeterState, cars: Cars, now_ms: int) -> MeterState:
     age_ms = now_ms - step.noticed_ms
     if age_ms < ECHO_MS[0] or (age_ms < ECHO_MS[1] and -0.5 < echo < 0.5):
         return meter
+    if NO_ECHO < abs(echo) < 0.5:
+        # The house has changed meanwhile.
+        return meter._replace(step=None)
     echo_name = FOLLOWS if echo >= 0.5 else REVERSED if echo <= -0.5 else ABSENT
     return meter._replace(step=None, evidence=(*meter.evidence, echo_name)[-EVIDENCE:])
 

@@ -258,12 +258,14 @@ class State(NamedTuple):
 
     decided_ms   the time of the last decision
     changed      readings with other values than the one before, since the last raise
+    yielded_ms   the last time that a car made room for one whose turn was overdue
     """
 
     connectors: Mapping[Key, ConnectorState] = {}
     meter: MeterState = MeterState()
     decided_ms: int = 0
     changed: int = ENOUGH_CHANGES
+    yielded_ms: int = 0
 
 
 # -- the decision ----------------------------------------------------------------------------------

@@ -33,16 +33,26 @@ def turn_ends_ms(state: ConnectorState) -> int | None:
     return None if state.active_since_ms is None else state.active_since_ms + TURN_MS
 
 
+def had_turn(state: ConnectorState, now_ms: int) -> bool:
+    """Return True if a connector may charge, and has done so for the time of a turn."""
+    return state.active_since_ms is not None and now_ms - state.active_since_ms >= TURN_MS
+
+
+def is_overdue(state: ConnectorState, now_ms: int) -> bool:
+    """Return True if a connector has waited for the time of a turn."""
+    return state.waiting_since_ms is not None and now_ms - state.waiting_since_ms >= TURN_MS
+
+
 def _turn(connector: Connector, state: ConnectorState, now_ms: int) -> tuple[int, int]:
     ends_ms, idle = turn_ends_ms(state), is_idle(connector, state, now_ms)
     if ends_ms is None:
         since_ms = state.waiting_since_ms or now_ms
         # Also a car that took nothing, or it could never begin again.
-        if now_ms - since_ms >= TURN_MS:
+        if is_overdue(state, now_ms):
             return _NEXT, since_ms
         return (_IDLE if idle else _WAITS), since_ms
     if idle:
         return _IDLE, state.active_since_ms or 0
-    if now_ms < ends_ms:
-        return _IN_TURN, state.active_since_ms or 0
-    return _HAD_TURN, state.served_ms
+    if had_turn(state, now_ms):
+        return _HAD_TURN, state.served_ms
+    return _IN_TURN, state.active_since_ms or 0

@@ -5,14 +5,28 @@ from typing import NamedTuple
 
 from shocpp.energy.allocation import OWN, STEP_MA, Demand, Share, allocate
 from shocpp.energy.failsafe import Rest, fallback_of, groups_of, limited, most_of, usable
-from shocpp.energy.model import ALL_PHASES, ENOUGH_CHANGES, Connector, Key, MeterState, PerPhase
+from shocpp.energy.model import (
+    ALL_PHASES,
+    ENOUGH_CHANGES,
+    METER_NONE,
+    Connector,
+    Key,
+    MeterState,
+)
 from shocpp.energy.pacing import wait_ms
-from shocpp.energy.ranking import ranked
-from shocpp.energy.situation import Situation, budget_of, reckoned, rest_of
+from shocpp.energy.ranking import had_turn, is_overdue, ranked
+from shocpp.energy.situation import FALLBACK, Load, Situation, budget_of, reckoned, rest_of
 from shocpp.energy.standing import phases_of
 
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""
+
+
+RAISE_BAND_MA = 500
+"""The current that stays free after a raise: a house at the edge of an ampere would flap."""
+
+YIELD_MS = 60_000
+"""The time after which another one yields; by then the meter shows what the house draws."""
 
 
 class Causes(NamedTuple):
@@ -32,58 +46,137 @@ class Sharing(NamedTuple):
 
     causes     of those that follow their set points
     whole      all that these may have together, of each limit
+    yielded_ms the last time that one has yielded
     is_raised  True if one is raised now
     """
 
     limits: Mapping[Key, int]
     causes: Mapping[Key, Causes]
     whole: Rest
+    yielded_ms: int
     is_raised: bool
 
 
-def sharing_of(situation: Situation, meter: MeterState, changed_readings: int) -> Sharing:
-    """Return the limits of all sessions; `changed_readings` came since the last raise."""
+def sharing_of(
+    situation: Situation, meter: MeterState, changed_readings: int, yielded_ms: int
+) -> Sharing:
+    """Return the limits of all sessions.
+
+    `changed_readings` came since the last raise; `yielded_ms` is the last time that one yielded.
+    """
     rules, states, now_ms = situation.rules, situation.states, situation.now_ms
     connectors = limited(situation.facts.connectors, rules)
     order = ranked((one for one in connectors if situation.shares_current(one)), states, now_ms)
-    possible = _shares(situation, order, situation.house.highest_ma)
-    # Nobody makes room for a car that cannot begin.
-    present = [one for one in order if states[one.key].limit_ma or possible[one.key].limit_ma]
-    least_house = _least_house(situation, meter)
-    kept = possible | _shares(situation, present, least_house, UNBALANCE_NOISE_MA)
+    possible = _shares(
+        situation, [_demand(situation, one) for one in order], _for_raises(situation)
+    )
+    lowering = _for_reductions(situation, meter)
+    # Nobody makes room for a car that cannot begin, nor for a raise that cannot come.
+    present = [
+        demand._replace(most_ma=min(demand.most_ma, most_ma))
+        for one in order
+        if (most_ma := max(states[one.key].limit_ma, possible[one.key].limit_ma))
+        and (demand := _demand(situation, one))
+    ]
+    kept = possible | _shares(situation, present, lowering)
     limits = {one.key: min(states[one.key].limit_ma, kept[one.key].limit_ma) for one in order}
     lowered = {one.key for one in order if limits[one.key] < states[one.key].limit_ma}
-    rest = rest_of(situation, situation.house.highest_ma)
+    raises = _Raises(situation, changed_readings, limits)
     for one in order:
-        rest.take(one, reckoned(situation, one, limits[one.key]), phases_of(one, states[one.key]))
-    waits, is_raised = {}, False
-    for one in order:
-        memory, wanted_ma = states[one.key], possible[one.key].limit_ma
-        if wanted_ma <= limits[one.key]:
-            continue
-        wait = wait_ms(one, memory, now_ms, changed_readings if rules.has_meter else None)
-        if situation.is_fallback and memory.limit_ma:
-            continue
-        if wait or one.key in lowered:
-            waits[one.key] = wait
-            continue
-        if rules.has_meter and changed_readings < ENOUGH_CHANGES:
-            # The meter has not shown yet that it notices the last raise.
-            wanted_ma = min(wanted_ma, one.min_ma)
-        phases, own_ma = phases_of(one, memory), reckoned(situation, one, limits[one.key])
-        rest.take(one, -own_ma, phases)
-        most_ma = min(wanted_ma, rest.left_for(one._replace(phases=phases)) // STEP_MA * STEP_MA)
-        if most_ma >= one.min_ma and most_ma > limits[one.key]:
-            is_raised = True
-            limits[one.key] = most_ma
-        rest.take(one, reckoned(situation, one, limits[one.key]), phases)
+        if possible[one.key].limit_ma > limits[one.key]:
+            raises.raise_to(one, possible[one.key].limit_ma, was_lowered=one.key in lowered)
+    if not lowered and now_ms - yielded_ms >= YIELD_MS:
+        yielding = _yielding(situation, order, limits, possible)
+        if yielding is not None:
+            limits[yielding], yielded_ms = 0, now_ms
     causes = {
-        one.key: Causes(kept[one.key], possible[one.key], waits.get(one.key)) for one in order
+        one.key: Causes(kept[one.key], possible[one.key], raises.waits_ms.get(one.key))
+        for one in order
     }
     for one in connectors:
         if _is_live(one) and one.key not in limits:
-            limits[one.key] = _of_unreliable(situation, one, rest)
-    return Sharing(limits, causes, rest_of(situation, least_house), is_raised)
+            limits[one.key] = _of_unreliable(situation, one, raises.rest)
+    whole = rest_of(situation, lowering.house_ma)
+    return Sharing(limits, causes, whole, yielded_ms, raises.is_raised)
+
+
+class _Raises:
+    """The raises of one decision; each is also put into `limits`.
+
+    rest        what is free for sure, beside what chargers may still draw
+    waits_ms    the time until the others are raised
+    is_raised   True if one is
+    """
+
+    def __init__(self, situation: Situation, changed_readings: int, limits: dict[Key, int]) -> None:
+        self._situation, self._limits = situation, limits
+        self._changed = changed_readings if situation.rules.has_meter else None
+        self.rest = rest_of(situation, situation.house.highest_ma)
+        self.waits_ms: dict[Key, int] = {}
+        self.is_raised = False
+        for connector in situation.facts.connectors:
+            if connector.key in limits:
+                self._take(connector, 1)
+
+    def raise_to(self, connector: Connector, wanted_ma: int, *, was_lowered: bool) -> None:
+        """Raise a connector if it is time, as far as there is room."""
+        situation, key = self._situation, connector.key
+        memory = situation.states[key]
+        wait = wait_ms(connector, memory, situation.now_ms, self._changed)
+        if situation.is_fallback and memory.limit_ma:
+            return
+        if wait or was_lowered:
+            self.waits_ms[key] = wait
+            return
+        if self._changed is not None and self._changed < ENOUGH_CHANGES:
+            # The meter has not shown yet that it notices the last raise.
+            wanted_ma = min(wanted_ma, connector.min_ma)
+        self._take(connector, -1)
+        left_ma = self.rest.left_for(connector._replace(phases=phases_of(connector, memory)))
+        most_ma = min(wanted_ma, left_ma // STEP_MA * STEP_MA)
+        if most_ma >= connector.min_ma and most_ma > self._limits[key]:
+            self.is_raised = True
+            self._limits[key] = most_ma
+        self._take(connector, 1)
+
+    def _take(self, connector: Connector, sign: int) -> None:
+        """Take what counts for a connector from the rest, or with -1 give it back."""
+        current_ma = reckoned(self._situation, connector, self._limits[connector.key])
+        phases = phases_of(connector, self._situation.states[connector.key])
+        self.rest.take(connector, sign * current_ma, phases)
+
+
+def _yielding(
+    situation: Situation,
+    order: Sequence[Connector],
+    limits: Mapping[Key, int],
+    possible: Mapping[Key, Share],
+) -> Key | None:
+    """Return a connector that yields to one whose turn is overdue, None if nobody must.
+
+    What cars draw may be so uncertain that all seem to fit, and none that waits could begin.
+    """
+    states, now_ms = situation.states, situation.now_ms
+    overdue = [
+        one
+        for one in order
+        if not limits[one.key] and is_overdue(states[one.key], now_ms) and one.chosen_ma != 0
+    ]
+    if not overdue:
+        return None
+    first = overdue[0]
+    phases = {*phases_of(first, states[first.key])}
+    after_turn = [
+        one
+        for one in order
+        if limits[one.key]
+        and had_turn(states[one.key], now_ms)
+        and one.priority <= first.priority
+        and phases & {*phases_of(one, states[one.key])}
+    ]
+    # Those that have no share beside it, then those that were served most.
+    after_turn.sort(key=lambda one: (possible[one.key].limit_ma > 0, -states[one.key].served_ms))
+    return after_turn[0].key if after_turn else None
 
 
 def _is_live(connector: Connector) -> bool:
@@ -99,48 +192,49 @@ def _of_unreliable(situation: Situation, connector: Connector, rest: Rest) -> in
     return usable(connector, most_ma)
 
 
-def _least_house(situation: Situation, meter: MeterState) -> PerPhase:
+def _for_raises(situation: Situation) -> Load:
+    """Return the load of the house that raises must leave room for."""
+    first, second, third = highest = situation.house.highest_ma
+    if situation.verdict in (METER_NONE, *FALLBACK):
+        return Load(highest, highest)
+    band_ma = RAISE_BAND_MA
+    return Load((first + band_ma, second + band_ma, third + band_ma), highest)
+
+
+def _for_reductions(situation: Situation, meter: MeterState) -> Load:
     """Return the load of the house that limits must be lowered for.
 
     A phase over its limit has the highest one: what cars draw is not known to the second.
     """
     house, limit_ma = situation.house, situation.rules.limit_ma
-    newest = meter.newest
-    if newest is None or limit_ma is None or situation.is_fallback:
-        return house.least_ma
-    first, second, third = (
-        house.most_ma[phase]
-        if newest.currents_ma[phase] > limit_ma - situation.margin_ma
-        else house.least_ma[phase]
-        for phase in ALL_PHASES
-    )
-    return (first, second, third)
+    newest, least = meter.newest, house.least_ma
+    if newest is not None and limit_ma is not None and not situation.is_fallback:
+        first, second, third = (
+            house.most_ma[phase]
+            if newest.currents_ma[phase] > limit_ma - situation.margin_ma
+            else house.least_ma[phase]
+            for phase in ALL_PHASES
+        )
+        least = (first, second, third)
+    return Load(least, house.likely_ma, UNBALANCE_NOISE_MA)
 
 
-def _shares(
-    situation: Situation,
-    order: Sequence[Connector],
-    house_ma: PerPhase,
-    tolerance_ma: int = 0,
-) -> dict[Key, Share]:
+def _shares(situation: Situation, demands: Sequence[Demand], load: Load) -> dict[Key, Share]:
     """Return the fair shares; if not all get what they want, needless current is given back."""
-    budget = budget_of(situation, house_ma, tolerance_ma)
-    demands = [_demand(situation, one, needs_only=False) for one in order]
+    budget = budget_of(situation, load)
     shares = allocate(demands, budget)
     if all(share.bound == OWN for share in shares.values()):
         return shares
-    return allocate([_demand(situation, one, needs_only=True) for one in order], budget)
+    return allocate([_needed(situation, demand) for demand in demands], budget)
 
 
-def _demand(situation: Situation, connector: Connector, *, needs_only: bool) -> Demand:
+def _demand(situation: Situation, connector: Connector) -> Demand:
     memory, rules = situation.states[connector.key], situation.rules
     most_ma = most_of(connector)
     if situation.is_fallback:
         most_ma = min(most_ma, rules.fallback_ma)
     if connector.keeps_last and connector.installed.base_ma is not None:
         most_ma = min(most_ma, connector.installed.base_ma)
-    if needs_only and memory.need_ma is not None and most_ma >= connector.min_ma:
-        most_ma = min(most_ma, memory.need_ma)
     return Demand(
         connector.key,
         phases_of(connector, memory),
@@ -150,3 +244,11 @@ def _demand(situation: Situation, connector: Connector, *, needs_only: bool) -> 
         groups_of(connector, rules),
         memory.seen,
     )
+
+
+def _needed(situation: Situation, demand: Demand) -> Demand:
+    """Return a demand of no more than its car needs."""
+    need_ma = situation.states[demand.key].need_ma
+    if need_ma is None or demand.most_ma < demand.least_ma:
+        return demand
+    return demand._replace(most_ma=min(demand.most_ma, need_ma))

@@ -86,14 +86,24 @@ def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
     return rest
 
 
-def budget_of(situation: Situation, house_ma: PerPhase, tolerance_ma: int = 0) -> Budget:
-    """Return what may be shared beside this load of the house.
+class Load(NamedTuple):
+    """The load of the house that shares are computed beside.
 
-    `tolerance_ma` is added to the limit of unbalance: limits are not lowered for noise.
+    house_ma      that of the limits
+    balance_ma    that of the balance of phases
+    tolerance_ma  added to the limit of unbalance
     """
-    rest, rules = rest_of(situation, house_ma), situation.rules
+
+    house_ma: PerPhase
+    balance_ma: PerPhase
+    tolerance_ma: int = 0
+
+
+def budget_of(situation: Situation, load: Load) -> Budget:
+    """Return what may be shared beside this load of the house."""
+    rest, rules = rest_of(situation, load.house_ma), situation.rules
     groups = {name: (of[0], of[1], of[2]) for name, of in rest.groups_ma.items()}
-    others = [*situation.house.likely_ma]
+    others = [*load.balance_ma]
     for connector in situation.facts.connectors:
         if not situation.shares_current(connector):
             for phase in phases_of(connector, situation.states[connector.key]):
@@ -103,7 +113,7 @@ def budget_of(situation: Situation, house_ma: PerPhase, tolerance_ma: int = 0) -
         None if site_ma is None else (site_ma[0], site_ma[1], site_ma[2]),
         groups,
         (others[0], others[1], others[2]),
-        rules.unbalance_ma + tolerance_ma,
+        rules.unbalance_ma + load.tolerance_ma,
     )
 
 

@@ -93,7 +93,7 @@ def draw(connector: Connector, state: ConnectorState, now_ms: int) -> Draw:
     if observed is None:
         return Draw(nothing, (limit_ma,) * count, likely)
     lower, upper = _bounds(observed, limit_ma, count)
-    if is_settled(connector, observed):
+    if is_settled(connector, observed, now_ms):
         return Draw(lower, upper, lower if observed.is_of_phases else likely)
     # The car is on its way from the observed current to the limit, on the phases that it uses.
     goals = [limit_ma if phase in phases_of(connector, state) else 0 for phase in connector.phases]
@@ -104,9 +104,14 @@ def draw(connector: Connector, state: ConnectorState, now_ms: int) -> Draw:
     )
 
 
-def is_settled(connector: Connector, observed: Observed, after_ms: int = LAG_MS) -> bool:
+def is_settled(
+    connector: Connector, observed: Observed, now_ms: int, after_ms: int = LAG_MS
+) -> bool:
     """Return True if a current was measured after the car had time to follow its limit."""
-    return observed.measured_ms >= connector.installed.accepted_ms + after_ms
+    since_ms, ended_ms = connector.installed.accepted_ms, connector.installed.working_until_ms
+    if ended_ms is not None and ended_ms <= now_ms:
+        since_ms = max(since_ms, ended_ms)
+    return observed.measured_ms >= since_ms + after_ms
 
 
 def on_site(connector: Connector, currents_ma: tuple[int, ...]) -> PerPhase:
@@ -138,6 +143,9 @@ def remembered(connector: Connector, state: ConnectorState, now_ms: int) -> Conn
             ignores=state.ignores,
             is_unproven=state.is_unproven,
         )
+    if not connector.is_connected:
+        # It can prove nothing now.
+        return state._replace(unproven_since_ms=None, kept_since_ms=None)
     observed = connector.observed
     if observed is None or observed.measured_ms < session.received_ms:
         return _unproven(connector, state, now_ms)
@@ -285,12 +293,12 @@ def _with_proof(
     if limit_ma is None:
         return state
     excess = _excess(connector, observed, limit_ma)
-    if excess <= 0 or is_settled(connector, observed):
+    if excess <= 0 or is_settled(connector, observed, now_ms):
         state = state._replace(unproven_since_ms=None, is_unproven=False)
     else:
         state = _unproven(connector, state, now_ms)
     if excess > 0:
-        ignores = state.ignores or is_settled(connector, observed, PROOF_MS)
+        ignores = state.ignores or is_settled(connector, observed, now_ms, PROOF_MS)
         return state._replace(ignores=ignores, kept_since_ms=None)
     is_proof = (
         state.ignores

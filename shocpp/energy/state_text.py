@@ -34,13 +34,13 @@ def state_of(text: str | None) -> State:
     document = json.loads(text) if text else {}
     if document.get("version") != VERSION:
         return State()
-    meter, decided_ms, changed = document["rest"]
+    meter, *rest = document["rest"]
     connectors = {}
     for charge_point_id, connector_id, *values in document["connectors"]:
         *plain, seen, used = values
         connector = ConnectorState(*plain)._replace(seen=tuple(seen), used=tuple(used))
         connectors[(charge_point_id, connector_id)] = connector
-    return State(connectors, _meter(meter), decided_ms, changed)
+    return State(connectors, _meter(meter), *rest)
 
 
 def _meter(values: list[Any]) -> MeterState:

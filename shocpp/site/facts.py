@@ -300,11 +300,12 @@ def _installed(
 
     The highest level wins, and a TxProfile wins over a TxDefaultProfile (OCPP 1.6 §3.13.2).
     """
-    mine = [
-        one
-        for one in facts.installed
-        if one.connector_id in (0, connector_id) and (one.ends_ms is None or one.ends_ms > now_ms)
-    ]
+    mine = [one for one in facts.installed if one.connector_id in (0, connector_id)]
+    present = [one for one in mine if one.ends_ms is None or one.ends_ms > now_ms]
+    if not any(one.profile_id == working_id(connector_id) for one in present):
+        # The end of the last working limit dates the base that came into force.
+        present += [one for one in mine if one.profile_id == working_id(connector_id)]
+    mine = present
     defaults = [one for one in mine if one.purpose == DEFAULT_PROFILE]
     working_limit = working_id(connector_id)
     lasting = [one for one in defaults if one.ends_ms is None and one.profile_id != working_limit]

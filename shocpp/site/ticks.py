@@ -281,7 +281,8 @@ class Ticks:
         """Return the day and the load of the house, if it is a new peak of the day."""
         house_ma, day = decision.house_ma, _day(moment_ms)
         # A car whose current is not known would count as a load of the house, for a week.
-        if house_ma is None or not all(map(_is_known, gathered.facts.connectors)):
+        connectors = gathered.facts.connectors
+        if house_ma is None or not all(_is_known(one, moment_ms) for one in connectors):
             return None
         if self._peak is None or self._peak[0] != day:
             return day, house_ma
@@ -332,10 +333,12 @@ def _has_ours(gathered: Gathered) -> bool:
     )
 
 
-def _is_known(connector: Connector) -> bool:
+def _is_known(connector: Connector, moment_ms: int) -> bool:
     """Return True if the current of a connector's car is known."""
+    if connector.session is None:
+        return True
     observed = connector.observed
-    return connector.session is None or (observed is not None and is_settled(connector, observed))
+    return observed is not None and is_settled(connector, observed, moment_ms)
 
 
 def _day(moment_ms: int) -> str:

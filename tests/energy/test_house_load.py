@@ -13,7 +13,7 @@ from shocpp.energy.model import (
     SiteRules,
 )
 from tests.world.power.cars import Car
-from tests.world.power.chargers import Charger
+from tests.world.power.chargers import Charger, Reports
 from tests.world.power.house import Appliance, House, busy_house
 from tests.world.power.meter import FOREVER_S, Meter
 from tests.world.power.simulation import Remembering, Simulation
@@ -158,6 +158,49 @@ def test_turns_behind_a_meter_do_not_look_like_a_meter_without_cars() -> None:
     times_s = [charger.car.charged_s for charger in simulation.chargers.values()]
     assert min(times_s) > 1.5 * HOUR_S, simulation.trace(HOUR_S)
     assert simulation.overshoot(12_000).longest_s <= 12
+
+
+def test_nobody_starves_beside_a_charger_that_reports_power_only() -> None:
+    """A car of two phases: on which ones, nobody knows."""
+    power = Charger("a-power", Car(phases=2), reports=Reports.POWER)
+    simulation = site(
+        power,
+        Charger("garage"),
+        house=House((4_000, 4_000, 500)),
+        rules=RULES._replace(limit_ma=16_000),
+    )
+    simulation.plug("a-power")
+    simulation.at(300, lambda of: of.plug("garage"))
+    simulation.run(2 * HOUR_S)
+    times_s = {name: charger.car.charged_s for name, charger in simulation.chargers.items()}
+    assert min(times_s.values()) > 1_800, f"{times_s} {simulation.trace(300)}"
+
+
+def test_limits_stay_the_same_in_a_steady_site() -> None:
+    """Noise of the meter and shares that differ by an ampere change nothing."""
+    simulation = site(
+        Charger("p0", Car(step_ma=1_000), wiring=(2, 0, 1)),
+        Charger("p1", Car(phases=1), wiring=(2, 0, 1)),
+        Charger("p2", Car(phases=1), wiring=(2,)),
+        house=House((1_000, 8_000, -9_000)),
+        meter=Meter(every_s=20),
+        rules=RULES._replace(limit_ma=16_000, unbalance_ma=80_000),
+    )
+    simulation.plug()
+    simulation.run(HOUR_S)
+    changes = [len(simulation.limits(name, 1_800)) - 1 for name in simulation.chargers]
+    assert sum(changes) <= 2, simulation.trace(1_800)
+
+
+def test_two_cars_do_not_share_the_balance_of_one() -> None:
+    chargers = [Charger(f"p{n}", Car(phases=1, lag_s=8), wiring=(1,)) for n in range(3)]
+    simulation = site(
+        *chargers, house=House((8_000, 4_000, -9_000)), rules=RULES._replace(limit_ma=25_000)
+    )
+    simulation.plug()
+    simulation.run(2 * HOUR_S)
+    drawn = sum(simulation.cars[at][1] for at in range(1_800, simulation.second))
+    assert drawn / (simulation.second - 1_800) > 5_000, simulation.trace(1_800)
 
 
 # -- the meter -------------------------------------------------------------------------------------

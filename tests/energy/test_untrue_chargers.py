@@ -1,5 +1,7 @@
 """Chargers that refuse, ignore or do not answer, cars that take too much, and late messages."""
 
+from itertools import pairwise
+
 import pytest
 
 from shocpp.energy.controller import decide
@@ -20,7 +22,7 @@ from tests.world.power.house import Appliance, House, busy_house
 from tests.world.power.meter import Meter
 from tests.world.power.simulation import Remembering, Simulation
 
-HOUR_S, DAY_S = 3_600, 86_400
+HOUR_S = 3_600
 QUIET: PerPhase = (1_000, 1_000, 1_000)
 LIMIT_MA = 25_000
 
@@ -127,7 +129,7 @@ def test_50_pauses_in_a_day_are_one_transaction() -> None:
     garage = Charger("garage")
     simulation = site(garage, limit_ma=35_000)
     simulation.plug()
-    period_s = DAY_S // 50
+    period_s = 900
     for pause in range(50):
         begins_s = 600 + pause * period_s
         simulation.at(begins_s, lambda of: choose(garage, 0))
@@ -167,16 +169,21 @@ def test_a_chosen_limit_works_without_a_site() -> None:
 
 
 def test_writes_are_capped_and_reductions_leave_at_once() -> None:
-    """A house that never rests: a kettle of a minute each four minutes."""
-    kettles = [Appliance(begins, begins + 60, (10_000, 0, 0)) for begins in range(0, DAY_S, 240)]
+    """A house that never rests: a kettle of half a minute each three minutes."""
+    kettles = [Appliance(at, at + 30, (10_000, 0, 0)) for at in range(60, 12 * HOUR_S, 180)]
     house = House(QUIET, kettles)
     simulation = site(*(Charger(f"p{n}") for n in range(2)), limit_ma=35_000, house=house)
     simulation.plug()
-    simulation.run(DAY_S)
-    counts = simulation.delivery.counts()
-    assert max(counts.values()) > 300, "the house is restless enough to reach the cap"
-    # After the cap one raise each 5 minutes, one reduction for each, and the keep-alives.
-    assert max(counts.values()) <= 300 + 2 * DAY_S // 300
+    simulation.run(12 * HOUR_S)
+    written = [one for one in simulation.delivery.written if one.key == ("p0", 1)]
+    assert len(written) > 330, "the house is restless enough to reach the cap"
+    raised = [
+        after.second
+        for before, after in pairwise(written[300:])
+        if not after.is_base and after.limit_ma > before.limit_ma
+    ]
+    assert len(raised) > 5
+    assert min(later - earlier for earlier, later in pairwise(raised)) >= 300
     assert simulation.overshoot(35_000).longest_s <= 12
 
 
@@ -205,6 +212,21 @@ def test_a_charger_that_is_away_keeps_what_it_has() -> None:
     away.is_connected = True
     simulation.run(600)
     assert simulation.loads[-1] == (23_000,) * 3, simulation.trace(600)
+
+
+def test_a_charger_that_comes_back_is_not_accused() -> None:
+    """Its working limit has ended meanwhile, and its newest current is of before."""
+    back = Charger("back")
+    simulation = site(back, Charger("true"), limit_ma=35_000)
+    simulation.plug()
+    simulation.run(600)
+    back.is_connected = False
+    simulation.run(1_200)
+    back.is_connected = True
+    came_s = simulation.second
+    simulation.run(600)
+    standings = {points["back", 1].standing for at, points in simulation.points if at > came_s}
+    assert standings <= {FOLLOWS, VERIFYING}, simulation.trace(came_s - 10)
 
 
 @pytest.mark.parametrize("limit_a", [6, 7, 11, 12])
