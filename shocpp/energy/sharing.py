@@ -16,7 +16,7 @@ from shocpp.energy.model import (
 from shocpp.energy.pacing import wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
 from shocpp.energy.situation import FALLBACK, Load, Situation, budget_of, reckoned, rest_of
-from shocpp.energy.standing import phases_of
+from shocpp.energy.standing import is_falling, phases_of
 
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""
@@ -208,7 +208,9 @@ def _for_reductions(situation: Situation, meter: MeterState) -> Load:
     """
     house, limit_ma = situation.house, situation.rules.limit_ma
     newest, least = meter.newest, house.least_ma
-    if newest is not None and limit_ma is not None and not situation.is_fallback:
+    # Else the reading still has a current that a car gives up now, and it would be taken twice.
+    is_still = not any(is_falling(one, situation.now_ms) for one in situation.facts.connectors)
+    if newest is not None and limit_ma is not None and not situation.is_fallback and is_still:
         first, second, third = (
             house.most_ma[phase]
             if newest.currents_ma[phase] > limit_ma - situation.margin_ma

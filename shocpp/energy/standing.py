@@ -114,6 +114,16 @@ def is_settled(
     return observed.measured_ms >= since_ms + after_ms
 
 
+def is_falling(connector: Connector, now_ms: int) -> bool:
+    """Return True if a car had no time yet to follow a lower limit."""
+    observed = _recent(connector, now_ms)
+    return (
+        observed is not None
+        and now_ms < connector.installed.accepted_ms + LAG_MS
+        and max(observed.currents_ma) > limit_or_maximum(connector, now_ms)
+    )
+
+
 def on_site(connector: Connector, currents_ma: tuple[int, ...]) -> PerPhase:
     """Return currents of a charger's phases as those of the site's phases."""
     loads = [0, 0, 0]
