@@ -26,9 +26,6 @@ def rows_of(
         new = sent.get(point.key)
         call = (None, None) if former is None else (former.sent_call, former.sent_ms)
         observed, installed = connector.observed, connector.installed
-        confirmed_ma = installed.base_ma
-        if connector.session is not None:
-            confirmed_ma = in_force(connector, moment_ms)
         state = decision.state.connectors[point.key]
         rows.append(
             StoredSetPoint(
@@ -40,7 +37,7 @@ def rows_of(
                 point.standing,
                 former.since_ms if former is not None and is_same else moment_ms,
                 *(call if new is None else new[:2]),
-                confirmed_ma,
+                in_force(connector, moment_ms),
                 installed.accepted_ms or None,
                 None if observed is None else max(observed.currents_ma),
                 None if observed is None else observed.measured_ms,

@@ -176,7 +176,9 @@ class Ticks:
         facts = gathered.facts._replace(peak_ma=readings.peak(db, since_day))
         decision = decide(state, facts, moment_ms)
         self._spread(gathered, state, decision, moment_ms)
-        self.is_active = conf is not None or bool(decision.set_points) or _has_ours(gathered)
+        # A file with an error may become right without a change: a member connects at last.
+        is_wanted = conf is not None or self._file.trouble is not None
+        self.is_active = is_wanted or bool(decision.set_points) or _has_ours(gathered)
         self._write(db, gathered, decision, moment_ms, is_rung=is_rung)
         self._state = decision.state
 

@@ -75,6 +75,17 @@ def test_a_site_json_that_is_saved_later_counts_within_seconds(home: Home, serve
         wait_for(lambda: limits(charger) == [6], SOON_S)
 
 
+def test_a_site_json_counts_as_soon_as_its_last_member_has_connected(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write_site(home, groups={"cellar": {"limit_a": 16, "members": ["garage"]}})
+    server = serve()
+    wait_for(lambda: "no charger has this name" in server.log(), SOON_S)
+    time.sleep(11)
+    with Charger(server, "garage").boot() as charger:
+        wait_for(lambda: limits(charger) == [6], SOON_S)
+
+
 def test_posted_readings_lower_the_limit_at_once_with_the_reason(
     home: Home, serve: Callable[..., Server]
 ) -> None:
