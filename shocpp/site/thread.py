@@ -92,9 +92,10 @@ class SiteThread:
             while not self._stopping.is_set() and leadership.is_in_place():
                 pause_s = self._tick(ticks, is_rung=is_rung)
                 is_rung = bool(select.select([doorbell], [], [], pause_s)[0])
-                # One tick for all that has rung meanwhile.
-                self._stopping.wait(LEAST_PAUSE_S)
-                doorbell.clear()
+                if is_rung:
+                    # One tick for all that has rung meanwhile.
+                    self._stopping.wait(LEAST_PAUSE_S)
+                    doorbell.clear()
         finally:
             ticks.end()
 
