@@ -8,6 +8,7 @@ import pytest
 from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, parse_allowlist
 from shocpp.configuration.site import parse_site
 from shocpp.energy.model import Connector, Observed, SiteReading
+from shocpp.energy.standing import in_force
 from shocpp.ocpp.charging_profiles import Profile, Variant, base_id, working_id
 from shocpp.ocpp.times import format_timestamp
 from shocpp.site.facts import Gathered, gather, observed_of
@@ -148,8 +149,9 @@ def test_the_limits_in_force_follow_from_what_was_accepted(desk: Desk) -> None:
     )
     installed = only(desk).installed
     assert installed[:3] == (6_000, 16_000, desk.now_ms + 840_000)
+    assert in_force(only(desk), desk.now_ms) == 16_000
     desk.now_ms += 840_000
-    assert only(desk).installed[:3] == (6_000, None, None)
+    assert in_force(only(desk), desk.now_ms) == 6_000
 
 
 def test_the_highest_level_counts_also_of_a_profile_by_hand(desk: Desk) -> None:
