@@ -74,6 +74,7 @@ class Bookkeeping:
         chargers.fall_back_to(self._stored_allowlist)
         chargers.waiting = new_passwords.waiting(db)
         self._data_version: int | None = None
+        self._deadline_ms: int | None = None
         self._watching = False
         self._log_lines: list[tuple[Any, ...]] = []
         self._write_job_of: dict[type, Callable[[UnitOfWork, Any], Any]] = {
@@ -190,19 +191,25 @@ class Bookkeeping:
         self._poll_allowlist()
         # data_version costs less than a query, and nearly every poll ends here.
         version = db.version_of_others()
-        if version == self._data_version and not rung:
+        # Nobody may write any more when a Call of a dead worker or caller is past its deadline.
+        is_overdue = self._deadline_ms is not None and self._deadline_ms <= now_ms
+        if version == self._data_version and not rung and not is_overdue:
             return PollResult(db.changes.take())
         superseded: list[str] = []
         contested: list[str] = []
         free_names: list[str] = []
         # Read first: a write transaction for nothing would make other workers wait.
-        if connections.has_notices(db, self._worker) or calls.overdue(db, now_ms):
+        deadline_ms = calls.first_deadline_ms(db)
+        is_overdue = deadline_ms is not None and deadline_ms <= now_ms
+        if connections.has_notices(db, self._worker) or is_overdue:
             with db.writing(keys=NO_KEYS, durable=False):
                 superseded = connections.take_superseded(db, self._worker)
                 contested = connections.take_contested(db, self._worker)
                 free_names = connections.take_free_names(db, self._worker)
                 calls.expire(db, now_ms)
                 db.changes.take_notices()
+            deadline_ms = calls.first_deadline_ms(db)
+        self._deadline_ms = deadline_ms
         self.caches.allowlist_file.waiting = new_passwords.waiting(db)
         self.caches.observes = set_points.are_there(db)
         waiting = calls.waiting_for(db, self._worker, now_ms)

@@ -10,7 +10,7 @@ A limit is that of the site or of a group, for each phase. Measured: docs/power.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -75,33 +75,39 @@ class _Bound:
 
 def allocate(demands: Sequence[Demand], budget: Budget) -> dict[Key, Share]:
     """Return the share of each demand; the order of the demands is that of their floors."""
-    balance_ma: tuple[int, ...] | None = None
-    shares = _filled(demands, budget, balance_ma)
+    shares = _filled(demands, budget, None)
     if budget.unbalance_ma is None:
         return shares
     others = budget.others_ma
-    # Charging in balance adds nothing to a difference that the house makes.
+    # Charging on all phases adds nothing to the difference that the house makes.
     allowed = tuple(max(budget.unbalance_ma, load - min(others)) for load in others)
+    balance_ma: Sequence[int] | None = None
     for _ in range(MOST_ROUNDS):
         totals = _totals(demands, shares, others)
         lowest = min(totals)
         if all(totals[p] - lowest <= allowed[p] or totals[p] == others[p] for p in ALL_PHASES):
             return shares
         most_ma = [lowest + allowed[p] - others[p] for p in ALL_PHASES]
-        balance_ma = tuple(most_ma if balance_ma is None else map(min, balance_ma, most_ma))
+        balance_ma = most_ma if balance_ma is None else [*map(min, balance_ma, most_ma)]
         shares = _filled(demands, budget, balance_ma)
     # Holds whatever the others get, because no phase has less than without charging.
-    balance_ma = tuple(min(others) + allowed[p] - others[p] for p in ALL_PHASES)
+    balance_ma = [min(others) + allowed[p] - others[p] for p in ALL_PHASES]
     return _filled(demands, budget, balance_ma)
+
+
+def _uneven_phases(demand: Demand) -> tuple[int, ...]:
+    """Return the phases on which a demand makes a difference, none if it has all of them."""
+    phases = demand.seen or demand.phases
+    return phases if len(phases) < len(ALL_PHASES) else ()
 
 
 def _totals(
     demands: Sequence[Demand], shares: Mapping[Key, Share], others_ma: PerPhase
 ) -> list[int]:
-    """Return what draws on each phase if each connector draws its share."""
+    """Return what draws on each phase, without what draws on all phases alike."""
     totals = [*others_ma]
     for demand in demands:
-        for phase in demand.seen or demand.phases:
+        for phase in _uneven_phases(demand):
             totals[phase] += shares[demand.key].limit_ma
     return totals
 
@@ -110,16 +116,17 @@ def _filled(
     demands: Sequence[Demand], budget: Budget, balance_ma: Sequence[int] | None
 ) -> dict[Key, Share]:
     """Return the shares within the limits; `balance_ma` is that of each phase for the balance."""
-    site = None if budget.site_ma is None else [_Bound(SITE, rest) for rest in budget.site_ma]
-    if balance_ma is not None:
-        balance = [_Bound(UNBALANCE, rest) for rest in balance_ma]
-        pairs = zip(site or balance, balance, strict=True)
-        site = [min(pair, key=lambda bound: bound.rest_ma) for pair in pairs]
-    groups = {name: [_Bound(name, rest) for rest in of] for name, of in budget.groups_ma.items()}
+    site = _bounds(SITE, budget.site_ma)
+    balance = _bounds(UNBALANCE, balance_ma)
+    groups = {name: _bounds(name, of_phases) for name, of_phases in budget.groups_ma.items()}
     shares: dict[Key, Share] = {}
     admitted: list[tuple[Demand, list[_Bound]]] = []
     for demand in demands:
-        bounds = [*_bounds_of(demand, site, groups)]
+        bounds = [
+            *(site[phase] for phase in demand.phases if site),
+            *(groups[group][phase] for group in demand.groups for phase in demand.phases),
+            *(balance[phase] for phase in _uneven_phases(demand) if balance),
+        ]
         least_ma = demand.least_ma
         tight = next((bound.name for bound in bounds if bound.rest_ma < least_ma), None)
         if least_ma > demand.most_ma:
@@ -137,14 +144,9 @@ def _filled(
     return shares
 
 
-def _bounds_of(
-    demand: Demand, site: Sequence[_Bound] | None, groups: Mapping[str, Sequence[_Bound]]
-) -> Iterator[_Bound]:
-    for phase in demand.phases:
-        if site is not None:
-            yield site[phase]
-        for group in demand.groups:
-            yield groups[group][phase]
+def _bounds(name: str, rests_ma: Sequence[int] | None) -> list[_Bound]:
+    """Return the bound of each phase, none without a limit."""
+    return [] if rests_ma is None else [_Bound(name, rest_ma) for rest_ma in rests_ma]
 
 
 def _raise_together(

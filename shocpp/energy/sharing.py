@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from shocpp.energy.allocation import OWN, STEP_MA, Demand, Share, allocate
+from shocpp.energy.allocation import OWN, STEP_MA, UNBALANCE, Demand, Share, allocate
 from shocpp.energy.failsafe import Rest, fallback_of, groups_of, limited, most_of, usable
 from shocpp.energy.model import (
     ALL_PHASES,
@@ -13,7 +13,7 @@ from shocpp.energy.model import (
     Key,
     MeterState,
 )
-from shocpp.energy.pacing import wait_ms
+from shocpp.energy.pacing import RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
 from shocpp.energy.situation import FALLBACK, Load, Situation, budget_of, reckoned, rest_of
 from shocpp.energy.standing import is_falling, phases_of
@@ -160,7 +160,10 @@ def _yielding(
     overdue = [
         one
         for one in order
-        if not limits[one.key] and is_overdue(states[one.key], now_ms) and one.chosen_ma != 0
+        if not limits[one.key]
+        and is_overdue(states[one.key], now_ms)
+        and one.chosen_ma != 0
+        and possible[one.key].bound != UNBALANCE
     ]
     if not overdue:
         return None
@@ -185,6 +188,11 @@ def _is_live(connector: Connector) -> bool:
 
 def _of_unreliable(situation: Situation, connector: Connector, rest: Rest) -> int:
     """Return the limit of a session that counts with its maximum anyway."""
+    memory = situation.states[connector.key]
+    is_due = situation.now_ms - memory.changed_ms >= RARE_MS
+    if memory.changed_ms and not is_due and memory.chosen_ma == connector.chosen_ma:
+        # Its maximum is reserved, so nothing depends on it, and each change is a write.
+        return memory.limit_ma
     left_ma = rest.left_for(connector) + situation.reserved(connector)
     most_ma = min(most_of(connector), left_ma)
     if situation.is_fallback:

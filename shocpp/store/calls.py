@@ -264,13 +264,12 @@ def settle(
     return charge_point, action, payload, doorbell
 
 
-def overdue(db: Database, now_ms: int) -> bool:
-    """Return True if a Call without an end is past its deadline."""
-    row = db.execute(
-        "SELECT 1 FROM call WHERE state IN ('queued', 'sent') AND deadline_ms <= ? LIMIT 1",
-        (now_ms,),
+def first_deadline_ms(db: Database) -> int | None:
+    """Return the first deadline of all Calls without an end, None if there is none."""
+    (deadline_ms,) = db.execute(
+        "SELECT min(deadline_ms) FROM call WHERE state IN ('queued', 'sent')"
     ).fetchone()
-    return row is not None
+    return None if deadline_ms is None else int(deadline_ms)
 
 
 def expire(db: Database, now_ms: int) -> None:

@@ -41,7 +41,9 @@ def test_the_document_names_every_package() -> None:
 
 
 def test_each_of_the_seven_ways_names_files_and_functions() -> None:
-    ways = DOCUMENT.partition("## Seven ways")[2].partition("## Where a change")[0].split("### ")[1:]
+    ways = (
+        DOCUMENT.partition("## Seven ways")[2].partition("## Where a change")[0].split("### ")[1:]
+    )
     assert len(ways) == 7
     for way in ways:
         assert len(re.findall(r"`shocpp/[\w/]+\.py:\w+`", way)) >= 4, way.splitlines()[0]

@@ -46,7 +46,7 @@ def check_site(settings: Settings, db: Database | None) -> Iterator[Finding]:
     except ConfigError as error:
         conf = site_or_stored(path, properties.stored_site(db) if db else None, known)
         key = "site_broken" if conf is None else "site_broken_kept"
-        yield Finding(WRONG, key, {"file": path, "error": Quoted(str(error))})
+        yield Finding(WRONG, key, {"error": Quoted(str(error))})
     if db is None:
         return
     if conf is not None:

@@ -200,6 +200,7 @@ def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
     site.start(LIMITS_AFTER_S)
     switchboard.run(until=switchboard.is_empty)
     site.stop()
+    databases.close_idle()
     trouble = switchboard.health()
     if trouble is not None:
         raise StoreUnavailable(trouble)

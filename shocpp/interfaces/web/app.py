@@ -3,6 +3,7 @@
 A refused request gets a status and one line with the next step, in a browser a page.
 """
 
+import atexit
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -89,6 +90,8 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int, worke
     databases = ThreadDatabase()
     connect = databases.connection
     switchboard.close_idle_by(databases.close_idle)
+    # The last connection of all copies the -wal, and a file without one can be copied as it is.
+    atexit.register(databases.close_idle)
     # Half of the threads may wait for a charger, so that the other half can answer all else.
     slots = Semaphore(threads // 2 or 1)
     app.config["SETTINGS"] = settings

@@ -2,10 +2,10 @@
 
 LIMITS = {
     "de": {
-        "site_broken": "{file} hat einen Fehler, und bis er behoben ist, gilt kein gemeinsames "
-        "Limit: {error}",
-        "site_broken_kept": "{file} hat einen Fehler, und bis er behoben ist, gelten die letzten "
-        "guten Limits: {error}",
+        "site_broken": "Die Datei der Limits hat einen Fehler, und bis er behoben ist, gilt kein "
+        "gemeinsames Limit: {error}",
+        "site_broken_kept": "Die Datei der Limits hat einen Fehler, und bis er behoben ist, gelten "
+        "die letzten guten Limits: {error}",
         "member_never_connected": "{file}: „{charge_point}“ in der Gruppe „{group}“ war noch nie "
         "da. Wenn diese Wallbox anders heißt, gilt das Limit der Gruppe für sie nicht. Prüfe den "
         "Namen: shocpp charge-points",
