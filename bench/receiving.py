@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-from bench.chargers import framed, samples
+from bench.chargers import samples
+from bench.frames import framed
 from bench.machine import machine
 from shocpp.interfaces.websocket.frame_reader import FrameReader
 from shocpp.interfaces.websocket.unmasking import unmask, unmask_in_python

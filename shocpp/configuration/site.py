@@ -110,9 +110,10 @@ def _site(content: Located, known: Collection[str] | None) -> SiteConf:
         raise keys["meter"].error("needs limit_a: it measures the load of the whole site")
     if meter and LEAST_READINGS * 1000 * meter.every_s > rules.stale_ms:
         where = keys.get("stale_s", keys["meter"])
+        shorter = "" if meter.is_posted else ", or a shorter every_s"
         raise where.error(
             f"leaves no time for {LEAST_READINGS} readings: write a stale_s of at least "
-            f"{LEAST_READINGS * meter.every_s}, or a shorter every_s"
+            f"{LEAST_READINGS * meter.every_s}{shorter}"
         )
     return SiteConf(rules, members, meter)
 

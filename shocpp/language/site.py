@@ -27,6 +27,7 @@ REASONS = {
         "not_verifiable": "die Wallbox meldet weder Strom noch Leistung; gerechnet wird mit "
         "{max_a} A",
         "own_maximum": "mehr kann diese Wallbox nicht",
+        "paused": "Pause, von Hand gewählt",
         "refuses": "die Wallbox lehnt Limits ab; gerechnet wird mit {max_a} A",
         "rises_in": "{to_a} A frühestens in {seconds} s",
         "shares": "{cars} Autos teilen {total_a} A",
@@ -53,6 +54,7 @@ REASONS = {
         "no_room": "no current is free at the moment",
         "not_verifiable": "the charger reports neither current nor power; {max_a} A are reckoned",
         "own_maximum": "this charger can do no more",
+        "paused": "paused by hand",
         "refuses": "the charger refuses limits; {max_a} A are reckoned",
         "rises_in": "{to_a} A in {seconds} s at the earliest",
         "shares": "{cars} cars share {total_a} A",
@@ -65,7 +67,7 @@ REASONS = {
 }
 """The sentence for each reason of `energy.reasons`, without its limit.
 
-`waits_turn_of_one` is a form of `waits_turn`.
+`waits_turn_of_one` is a form of `waits_turn`, and `paused` one of `chosen`.
 """
 
 STANDINGS = {
@@ -139,6 +141,8 @@ def reason_text(
     key, values = reason
     limit = NO_LIMIT[language] if limit_ma is None else amperes(limit_ma, language)
     form = "waits_turn_of_one" if key == "waits_turn" and values.get("cars") == 1 else key
+    if key == "chosen" and limit_ma == 0:
+        form = "paused"
     template = REASONS[language].get(form, key)
     spelled = {name: _spelled(name, value, language) for name, value in values.items()}
     group = values.get("where")

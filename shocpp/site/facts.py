@@ -1,7 +1,7 @@
 """The facts of one decision about limits, from the database and conf/."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from shocpp.calls.outcomes import is_unsent
 from shocpp.charger_models.charging_profiles import (
@@ -15,12 +15,10 @@ from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site import SiteConf
 from shocpp.energy.model import (
     SILENT,
-    VOLT,
     Connector,
     Facts,
     Installed,
     Key,
-    Observed,
     Session,
     SiteReading,
 )
@@ -31,6 +29,7 @@ from shocpp.ocpp.charging_profiles import (
     working_id,
 )
 from shocpp.ocpp.identity import identity_key
+from shocpp.site.observations import observed_of
 from shocpp.site.present import chosen_of
 from shocpp.store import calls
 from shocpp.store.charge_points import present
@@ -48,13 +47,24 @@ LATE_MS = 300_000
 LATEST_MS = 900_000
 """The time after which a late transaction counts: its stop would have come by now."""
 
-SAME_CLOCK_MS = 60_000
-"""The delay of a report that is one of the clock, and not of the report."""
-
 GONE_MS = 30 * 86_400_000
 """The time without a frame after which a charger without an entry of its own does not count."""
 
+NOT_IMPLEMENTED = "NotImplemented"
+"""The CallError of a charger that does not know the action (OCPP-J §4.2.3)."""
+
 _PAUSED = ("SuspendedEV", "Finishing")
+
+
+class _OfCharger(Protocol):
+    """A row that belongs to a charger."""
+
+    @property
+    def charge_point_id(self) -> str:
+        """The identity of the charger."""
+
+
+Row = TypeVar("Row", bound=_OfCharger)
 
 
 class ChargerFacts(NamedTuple):
@@ -121,8 +131,8 @@ class _Gathering:
             for session in chargers.sessions(db)
         }
         self._choices = limits.present(db, now_ms)
-        self._installed = profiles.installed(db)
-        self._refused = profiles.refused(db)
+        self._installed = _by_charger(profiles.installed(db))
+        self._refused = _by_charger(profiles.refused(db))
         self._writes = profiles.writes(db, (now_ms - 24 * HOUR_MS) // HOUR_MS + 1)
         self._observed = {
             (one.charge_point_id, one.connector_id): one for one in observed.present(db)
@@ -165,13 +175,12 @@ class _Gathering:
             capabilities_of(values),
             self._power(name).profile,
         )
-        refused = {
-            one.variant
-            for one in self._refused
-            if one.charge_point_id == name and one.firmware == charger.firmware
-        }
-        installed = [one for one in self._installed if one.charge_point_id == name]
-        return ChargerFacts(charger, choice.without(refused), installed, bool(told))
+        refusals = [one for one in self._refused.get(name, ()) if one.firmware == charger.firmware]
+        choice = choice.without({one.variant for one in refusals})
+        if any(one.status == NOT_IMPLEMENTED for one in refusals):
+            # It knows no profiles at all: to try each kind would take a minute.
+            choice = ProfileChoice()
+        return ChargerFacts(charger, choice, self._installed.get(name, ()), bool(told))
 
     def _connector_ids(self, facts: ChargerFacts) -> list[int]:
         """Return the connectors of a charger; one that has reported none has one."""
@@ -267,26 +276,12 @@ class _Gathering:
         return is_unanswered or stored.standing == SILENT
 
 
-def observed_of(report: ObservedCurrent, phases: int) -> Observed | None:
-    """Return the current of each phase of a charger by its report, None if it has none."""
-    # Clocks of chargers differ: a report that comes this soon is one of now.
-    delay_ms = report.received_ms - report.measured_ms
-    measured_ms = report.received_ms if delay_ms <= SAME_CLOCK_MS else report.measured_ms
-    power_ma = None if report.power_w is None else max(report.power_w, 0) * 1000 // VOLT
-    reported = [] if report.currents_ma is None else [*report.currents_ma][:phases]
-    missing = reported.count(None)
-    if reported and missing < len(reported):
-        known = sum(current or 0 for current in reported)
-        if missing == phases - 1 and missing and power_ma is None:
-            # The only value of a charger on three phases may be that of one, or a total.
-            highest = max(current or 0 for current in reported)
-            return Observed((highest,) * phases, measured_ms, is_of_phases=False)
-        rest = max((power_ma or 0) - known, 0) // missing if missing else 0
-        currents = tuple(rest if current is None else current for current in reported)
-        return Observed(currents, measured_ms)
-    if power_ma is None:
-        return None
-    return Observed((power_ma // phases,) * phases, measured_ms, is_of_phases=phases == 1)
+def _by_charger(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each charger by its identity."""
+    by_charger: dict[str, list[Row]] = {}
+    for row in rows:
+        by_charger.setdefault(row.charge_point_id, []).append(row)
+    return by_charger
 
 
 def _installed(
@@ -300,12 +295,11 @@ def _installed(
 
     The highest level wins, and a TxProfile wins over a TxDefaultProfile (OCPP 1.6 §3.13.2).
     """
-    mine = [one for one in facts.installed if one.connector_id in (0, connector_id)]
-    present = [one for one in mine if one.ends_ms is None or one.ends_ms > now_ms]
-    if not any(one.profile_id == working_id(connector_id) for one in present):
+    of_connector = [one for one in facts.installed if one.connector_id in (0, connector_id)]
+    mine = [one for one in of_connector if one.ends_ms is None or one.ends_ms > now_ms]
+    if all(one.profile_id != working_id(connector_id) for one in mine):
         # The end of the last working limit dates the base that came into force.
-        present += [one for one in mine if one.profile_id == working_id(connector_id)]
-    mine = present
+        mine += [one for one in of_connector if one.profile_id == working_id(connector_id)]
     defaults = [one for one in mine if one.purpose == DEFAULT_PROFILE]
     working_limit = working_id(connector_id)
     lasting = [one for one in defaults if one.ends_ms is None and one.profile_id != working_limit]

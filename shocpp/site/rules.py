@@ -1,10 +1,14 @@
 """The site.json in force, for processes that do not lead."""
 
-from shocpp.configuration.site import SiteConf
-from shocpp.configuration.site_file import site_or_stored
+from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, allowlist_or_stored
+from shocpp.configuration.files import conf_text
+from shocpp.configuration.site import SiteConf, parse_site
+from shocpp.configuration.site_file import known_members, site_or_stored
+from shocpp.errors import ConfigError
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.database import Database
+from shocpp.store.site import chargers
 
 
 def site_conf(db: Database, settings: Settings) -> SiteConf | None:
@@ -12,4 +16,20 @@ def site_conf(db: Database, settings: Settings) -> SiteConf | None:
 
     None without a site.json.
     """
-    return site_or_stored(settings.site_file, properties.stored_site(db))
+    path, stored_text = settings.site_file, properties.stored_site(db)
+    try:
+        # The leader has checked this text already, and a meter posts each few seconds.
+        if stored_text is not None and conf_text(path) == stored_text:
+            return parse_site(stored_text, str(path), None)
+    except (FileNotFoundError, ConfigError):
+        pass
+    connected = [charger.charge_point_id for charger in chargers.chargers(db)]
+    known = known_members(_allowlist(db, settings), connected)
+    return site_or_stored(path, stored_text, known)
+
+
+def _allowlist(db: Database, settings: Settings) -> Allowlist:
+    try:
+        return allowlist_or_stored(settings.charge_points_file, properties.stored_allowlist(db))
+    except ConfigError:
+        return NO_ALLOWLIST

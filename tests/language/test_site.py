@@ -26,7 +26,7 @@ from shocpp.language.site import (
     stored_reason,
 )
 
-FORMS = {"waits_turn_of_one"}
+FORMS = {"waits_turn_of_one", "paused"}
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

@@ -99,7 +99,7 @@ def test_a_kettle_lowers_the_car_in_time_and_nothing_rises_after_it(
 ) -> None:
     site.write(limit_a=35, house_a=10, meter={"posted": True})
     server = serve()
-    with ProfileCharger(server, "one", Car(lag_s=1)) as one, Meter(server, [one], 10, 3) as meter:
+    with ProfileCharger(server, "one", Car(lag_s=1)) as one, Meter(server, [one], 10) as meter:
         wait_for(lambda: site.present().get("meter") == "good")
         one.start()
         wait_for(lambda: one.drawn_a == 16)

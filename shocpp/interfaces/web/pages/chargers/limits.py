@@ -189,6 +189,7 @@ class LimitPages(FormPages):
             has_rules=present.has_rules,
             limit_of_site=self._limit_of_site(present),
             meter=self._meter(present, moment_ms),
+            has_meter=present.meter_key != METER_NONE,
             is_meter_good=present.meter_key in (METER_GOOD, METER_NONE),
             phases=phase_rows(present, self._settings.language),
             groups=group_rows(conf, present, self._settings.language),
