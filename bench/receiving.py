@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-from bench.chargers import samples
 from bench.frames import framed
 from bench.machine import machine
+from bench.talks import samples
 from shocpp.interfaces.websocket.frame_reader import FrameReader
 from shocpp.interfaces.websocket.unmasking import unmask, unmask_in_python
 from shocpp.ocpp.connection import Connection
@@ -79,8 +79,8 @@ ROWS = (
         (lambda: heartbeat().encode(), in_python)),
     Row("MeterValues, unmask", (lambda: meter_values().encode(), in_c),
         (lambda: meter_values().encode(), in_python)),
-    Row("Heartbeat, frame", (lambda: framed(heartbeat()), read_frame)),
-    Row("MeterValues, frame", (lambda: framed(meter_values()), read_frame)),
+    Row("Heartbeat, frame", (lambda: framed(heartbeat().encode()), read_frame)),
+    Row("MeterValues, frame", (lambda: framed(meter_values().encode()), read_frame)),
     Row("Heartbeat, JSON", (heartbeat, decode_plain), (heartbeat, decode_thoroughly)),
     Row("MeterValues, JSON", (meter_values, decode_plain), (meter_values, decode_thoroughly)),
     Row("Heartbeat, text to event", (heartbeat, receive)),

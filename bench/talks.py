@@ -44,6 +44,15 @@ def _sample(value: str, measurand: str, phase: str | None, unit: str) -> dict[st
     return sample | ({"phase": phase} if phase else {})
 
 
+def samples(wh: int) -> list[dict[str, str]]:
+    """Return the sampledValue list of a MeterValues with this register."""
+    others = [
+        _sample(f"{middle:.2f}", measurand, phase, unit)
+        for measurand, phase, unit, middle, _ in SAMPLES
+    ]
+    return [_sample(f"{wh}", "Energy.Active.Import.Register", None, "Wh"), *others]
+
+
 def _encoded(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
