@@ -8,14 +8,13 @@ from shocpp.energy.failsafe import Rest, fallback_of, groups_of, limited, most_o
 from shocpp.energy.model import (
     ALL_PHASES,
     ENOUGH_CHANGES,
-    METER_NONE,
     Connector,
     Key,
     MeterState,
 )
 from shocpp.energy.pacing import RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
-from shocpp.energy.situation import FALLBACK, Load, Situation, budget_of, reckoned, rest_of
+from shocpp.energy.situation import Load, Situation, budget_of, reckoned, rest_of
 from shocpp.energy.standing import is_falling, phases_of
 
 UNBALANCE_NOISE_MA = 500
@@ -71,14 +70,9 @@ def sharing_of(
         situation, [_demand(situation, one) for one in order], _for_raises(situation)
     )
     lowering = _for_reductions(situation, meter)
-    # Nobody makes room for a car that cannot begin, nor for a raise that cannot come.
-    present = [
-        demand._replace(most_ma=min(demand.most_ma, most_ma))
-        for one in order
-        if (most_ma := max(states[one.key].limit_ma, possible[one.key].limit_ma))
-        and (demand := _demand(situation, one))
-    ]
-    kept = possible | _shares(situation, present, lowering)
+    kept = possible
+    if situation.is_metered:
+        kept = possible | _kept_shares(situation, order, possible, lowering)
     limits = {one.key: min(states[one.key].limit_ma, kept[one.key].limit_ma) for one in order}
     lowered = {one.key for one in order if limits[one.key] < states[one.key].limit_ma}
     raises = _Raises(situation, changed_readings, limits)
@@ -200,10 +194,29 @@ def _of_unreliable(situation: Situation, connector: Connector, rest: Rest) -> in
     return usable(connector, most_ma)
 
 
+def _kept_shares(
+    situation: Situation,
+    order: Sequence[Connector],
+    possible: Mapping[Key, Share],
+    lowering: Load,
+) -> dict[Key, Share]:
+    """Return the shares that limits are lowered to, of those that have one now or may have one.
+
+    Nobody makes room for a car that cannot begin, nor for a raise that cannot come.
+    """
+    demands = []
+    for connector in order:
+        key, demand = connector.key, _demand(situation, connector)
+        most_ma = max(situation.states[key].limit_ma, possible[key].limit_ma)
+        if most_ma:
+            demands.append(demand._replace(most_ma=min(demand.most_ma, most_ma)))
+    return _shares(situation, demands, lowering)
+
+
 def _for_raises(situation: Situation) -> Load:
     """Return the load of the house that raises must leave room for."""
     first, second, third = highest = situation.house.highest_ma
-    if situation.verdict in (METER_NONE, *FALLBACK):
+    if not situation.is_metered:
         return Load(highest, highest)
     band_ma = RAISE_BAND_MA
     return Load((first + band_ma, second + band_ma, third + band_ma), highest)
@@ -218,7 +231,7 @@ def _for_reductions(situation: Situation, meter: MeterState) -> Load:
     newest, least = meter.newest, house.least_ma
     # Else the reading still has a current that a car gives up now, and it would be taken twice.
     is_still = not any(is_falling(one, situation.now_ms) for one in situation.facts.connectors)
-    if newest is not None and limit_ma is not None and not situation.is_fallback and is_still:
+    if newest is not None and limit_ma is not None and situation.is_metered and is_still:
         first, second, third = (
             house.most_ma[phase]
             if newest.currents_ma[phase] > limit_ma - situation.margin_ma

@@ -10,6 +10,7 @@ from shocpp.energy.model import (
     AWAY,
     METER_FROZEN,
     METER_NEW,
+    METER_NONE,
     METER_REVERSED,
     METER_SILENT,
     Connector,
@@ -46,6 +47,11 @@ class Situation(NamedTuple):
     def is_fallback(self) -> bool:
         """Return True if the readings of the meter do not count."""
         return self.verdict in FALLBACK
+
+    @property
+    def is_metered(self) -> bool:
+        """Return True if the load of the house is measured."""
+        return self.verdict != METER_NONE and not self.is_fallback
 
     def shares_current(self, connector: Connector) -> bool:
         """Return True if a connector has a session that gets a share."""

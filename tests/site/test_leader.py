@@ -16,6 +16,7 @@ from shocpp.store.doorbells import doorbells_folder
 from tests.world.home import Home
 from tests.world.limits import write_site
 from tests.world.machine import ROOT, wait_for
+from tests.world.power.limited_site import leader_of
 from tests.world.server import Server
 
 LEADER = """
@@ -102,20 +103,6 @@ def test_a_leader_notices_that_its_folder_was_removed(tmp_path: Path) -> None:
     assert second.is_in_place()
     assert ring_leader(database)
     second.release()
-
-
-def descriptors(pid: int, path: str) -> int:
-    """Return how many descriptors of a process lead to a path."""
-    links = Path(f"/proc/{pid}/fd").iterdir()
-    return sum(os.readlink(link) == path for link in links)
-
-
-def leader_of(server: Server) -> int | None:
-    """Return the worker with the leader's doorbell, or None."""
-    doorbell = f"{doorbells_folder(server.home.database)}/site"
-    leading = [pid for pid in server.workers() if descriptors(pid, doorbell)]
-    assert len(leading) <= 1
-    return leading[0] if leading else None
 
 
 def test_a_killed_worker_that_leads_is_followed_by_the_other(
