@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= 4
+JOBS ?= 5
 UPGRADE ?=
 SERVE ?=
 MONEY ?= 100000
@@ -39,7 +39,7 @@ run: $(INSTALLED) conf/tags.json conf/canned.json ## install, then serve charger
 
 .PHONY: test
 test: $(DEVELOPING) ## run all tests; ARGS='-k money' runs some, JOBS=1 one at a time
-	@$(BIN)/python -m pytest --numprocesses=$(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
 
 .PHONY: money
 money: $(DEVELOPING) ## the money test with 100 000 transactions (20 minutes); MONEY=5000 for fewer
