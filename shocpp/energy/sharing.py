@@ -72,7 +72,7 @@ def sharing_of(
     lowering = _for_reductions(situation, meter)
     kept = possible
     if situation.is_metered:
-        kept = possible | _kept_shares(situation, order, possible, lowering)
+        kept = possible | _shares_for_reductions(situation, order, possible, lowering)
     limits = {one.key: min(states[one.key].limit_ma, kept[one.key].limit_ma) for one in order}
     lowered = {one.key for one in order if limits[one.key] < states[one.key].limit_ma}
     raises = _Raises(situation, changed_readings, limits)
@@ -194,7 +194,7 @@ def _of_unreliable(situation: Situation, connector: Connector, rest: Rest) -> in
     return usable(connector, most_ma)
 
 
-def _kept_shares(
+def _shares_for_reductions(
     situation: Situation,
     order: Sequence[Connector],
     possible: Mapping[Key, Share],
