@@ -8,7 +8,8 @@ CREATE TABLE site_reading (
     source      TEXT NOT NULL CHECK (source IN ('posted', 'polled')),
     l1_ma       INTEGER NOT NULL,
     l2_ma       INTEGER NOT NULL,
-    l3_ma       INTEGER NOT NULL
+    l3_ma       INTEGER NOT NULL,
+    is_sum      INTEGER NOT NULL            -- 1: they follow from the sum of all phases
 ) STRICT;
 
 CREATE INDEX site_reading_by_time ON site_reading (received_ms);

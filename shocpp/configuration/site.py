@@ -115,6 +115,8 @@ def _site(content: Located, known: Collection[str] | None) -> SiteConf:
             f"leaves no time for {LEAST_READINGS} readings: write a stale_s of at least "
             f"{LEAST_READINGS * meter.every_s}{shorter}"
         )
+    if meter is not None and meter.split is not None:
+        rules = rules._replace(split=meter.split)
     return SiteConf(rules, members, meter)
 
 

@@ -23,7 +23,9 @@ MOST_ROUNDS = 8
 """Rounds that search the fairest shares within the limit of unbalance."""
 
 SITE, OWN, UNBALANCE, NO_ROOM = "site", "own", "unbalance", "no room"
-"""The bounds of a share beside the names of groups."""
+"""The bounds of a share; that of a group is GROUP and its name."""
+
+GROUP = "group "
 
 
 class Demand(NamedTuple):
@@ -118,7 +120,9 @@ def _filled(
     """Return the shares within the limits; `balance_ma` is that of each phase for the balance."""
     site = _bounds(SITE, budget.site_ma)
     balance = _bounds(UNBALANCE, balance_ma)
-    groups = {name: _bounds(name, of_phases) for name, of_phases in budget.groups_ma.items()}
+    groups = {
+        name: _bounds(f"{GROUP}{name}", of_phases) for name, of_phases in budget.groups_ma.items()
+    }
     shares: dict[Key, Share] = {}
     admitted: list[tuple[Demand, list[_Bound]]] = []
     for demand in demands:

@@ -13,7 +13,9 @@ A raise never relies on a reduction that its charger has not accepted yet.
 from collections.abc import Iterable, Mapping
 
 from shocpp.energy import meter as site_meter
+from shocpp.energy.clock_steps import not_after
 from shocpp.energy.failsafe import base_limits, house_at_worst, most_of, usable
+from shocpp.energy.memory import remembered
 from shocpp.energy.meter import Cars, House
 from shocpp.energy.model import (
     METER_ABSENT,
@@ -36,12 +38,11 @@ from shocpp.energy.reasons import Reasons
 from shocpp.energy.sharing import sharing_of
 from shocpp.energy.situation import FALLBACK, Situation, reckoned
 from shocpp.energy.standing import (
-    UNRELIABLE,
     charging_since,
     draw,
+    is_reliable,
     on_site,
     phases_of,
-    remembered,
     standing,
 )
 
@@ -51,6 +52,7 @@ LONGEST_STEP_MS = 60_000
 
 def decide(state: State, facts: Facts, now_ms: int) -> Decision:
     """Return the set points of all connectors with a limit, and the state for the next decision."""
+    state = not_after(state, now_ms)
     states, standings = {}, {}
     for connector in facts.connectors:
         former = state.connectors.get(connector.key, ConnectorState())
@@ -85,7 +87,11 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
             if memory.limit_ma:
                 memory = memory._replace(served_ms=memory.served_ms + passed_ms)
             states[connector.key] = changed(connector, memory, limits[connector.key], now_ms)
-    unreliable = {key for key, name in standings.items() if name in UNRELIABLE}
+    unreliable = {
+        one.key
+        for one in facts.connectors
+        if not is_reliable(one, states[one.key], standings[one.key])
+    }
     bases = base_limits(facts, rules, unreliable)
     reasons = Reasons(situation, sharing)
     set_points = tuple(

@@ -15,6 +15,9 @@ def base_limits(facts: Facts, rules: SiteRules, unreliable: Collection[Key]) -> 
     """Return the base of each connector behind a limit; `unreliable` ones keep no limits."""
     rest = Rest(rules, house_at_worst(facts, rules))
     ranked = by_rank(limited(facts.connectors, rules))
+    # Without a base nothing holds the next car when the server is gone.
+    without = {one.key for one in ranked if not one.takes_base}
+    unreliable = {*unreliable, *without}
     for connector in ranked:
         if connector.key in unreliable:
             rest.take(connector, connector.max_ma)

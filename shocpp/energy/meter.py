@@ -4,6 +4,7 @@
     frozen     the same values for FROZEN_MS while a car charges
     reversed   when cars draw more, it reports less: its sign is wrong
     absent     it does not notice cars: they are not behind it, or it is another meter
+    implausible  no fuse of the limit carries what it reports
 
 The load of the house is the reading less what the cars draw when it comes. What a car draws is
 known with a delay, so the load lies between two values; the higher one counts for a raise, and so
@@ -18,6 +19,7 @@ from shocpp.energy.model import (
     METER_ABSENT,
     METER_FROZEN,
     METER_GOOD,
+    METER_IMPLAUSIBLE,
     METER_NEW,
     METER_NONE,
     METER_REVERSED,
@@ -48,6 +50,9 @@ KNOWN_MA = 2_000
 
 ECHO_MS = (10_000, 90_000)
 """Bounds of the time after a step in which the meter must notice it."""
+
+IMPLAUSIBLE = 3
+"""So many times its limit no fuse carries: it melts within seconds."""
 
 NO_ECHO = 0.3
 """The share of a step up to which the meter has not noticed it."""
@@ -100,12 +105,7 @@ def updated(
         differs = former is None or reading.currents_ma != former.currents_ma
         changed += differs
         fresh = 1 if gap else min(meter.fresh + 1, RECOVERY)
-        load = Load(
-            reading.received_ms,
-            _less(reading.currents_ma, cars.lower_ma),
-            _less(reading.currents_ma, cars.upper_ma),
-            _less(reading.currents_ma, cars.likely_ma),
-        )
+        load = _load(reading, rules, cars)
         meter = meter._replace(
             newest=reading,
             same_since_ms=reading.received_ms if differs else meter.same_since_ms,
@@ -120,6 +120,14 @@ def updated(
         meter = meter._replace(fresh=0, is_trusted=False)
     loads = [load for load in meter.loads[:-1] if load.moment_ms > now_ms - WINDOW_MS]
     return meter._replace(loads=(*loads, *meter.loads[-1:])), changed
+
+
+def is_implausible(reading: SiteReading, rules: SiteRules) -> bool:
+    """Return True if no fuse of this limit carries such a current: its unit or factor is wrong."""
+    limit_ma = rules.limit_ma or 0
+    # In sum, three phases may feed in or draw at once.
+    most_ma = IMPLAUSIBLE * limit_ma * (len(ALL_PHASES) if reading.is_sum else 1)
+    return any(abs(current_ma) > most_ma for current_ma in reading.currents_ma)
 
 
 def with_step(meter: MeterState, change_ma: int, before_ms: int, now_ms: int) -> MeterState:
@@ -160,8 +168,11 @@ def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms:
     newest = meter.newest
     if newest is None:
         return METER_NEW
-    if now_ms - newest.received_ms > rules.stale_ms:
+    # A reading of the future was made before the clock was set back.
+    if abs(now_ms - newest.received_ms) > rules.stale_ms:
         return METER_SILENT
+    if is_implausible(newest, rules):
+        return METER_IMPLAUSIBLE
     frozen_since_ms = max(meter.same_since_ms, charging_since_ms or now_ms)
     if meter.is_frozen or now_ms - frozen_since_ms >= FROZEN_MS:
         return METER_FROZEN
@@ -191,6 +202,21 @@ def house(meter: MeterState, *, sees_cars: bool) -> House:
     newest = meter.loads[-1]
     highest = _highest([load.most_ma for load in meter.loads])
     return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma)
+
+
+def _load(reading: SiteReading, rules: SiteRules, cars: Cars) -> Load:
+    """Return the load of the house by a reading."""
+
+    def less(cars_ma: PerPhase) -> PerPhase:
+        if reading.is_sum:
+            first, second, third = (round(share * sum(cars_ma)) for share in rules.split)
+            cars_ma = (first, second, third)
+        return _less(reading.currents_ma, cars_ma)
+
+    most = less(cars.lower_ma)
+    first, second, third = (sum(loads) for loads in zip(most, cars.lower_ma, strict=True))
+    total = (first, second, third) if reading.is_sum else reading.currents_ma
+    return Load(reading.received_ms, most, less(cars.upper_ma), less(cars.likely_ma), total)
 
 
 def _appended(history: tuple[Sums, ...], reading: SiteReading, cars: Cars) -> tuple[Sums, ...]:

@@ -45,6 +45,7 @@ class SiteRules(NamedTuple):
     unbalance_ma  the greatest difference between phases that charging may make
     has_meter     True if readings of the site's meter are expected
     house_ma      the load of the house that counts while none was measured, None: half the limit
+    split         the shares of the phases in a reading in sum; whole on each if nobody knows them
     """
 
     limit_ma: int | None
@@ -55,16 +56,21 @@ class SiteRules(NamedTuple):
     has_meter: bool = False
     house_ma: int | None = None
     groups: Mapping[str, GroupRules] = {}
+    split: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 # -- facts -----------------------------------------------------------------------------------------
 
 
 class SiteReading(NamedTuple):
-    """A reading of the site's meter; import from the grid is positive."""
+    """A reading of the site's meter; import from the grid is positive.
+
+    `is_sum` is True if the currents follow from the sum of all phases and `split`.
+    """
 
     received_ms: int
     currents_ma: PerPhase
+    is_sum: bool = False
 
 
 class Observed(NamedTuple):
@@ -96,12 +102,16 @@ class Installed(NamedTuple):
 
     working_until_ms   when the working limit ends by itself, None if it does not
     accepted_ms        when the charger has accepted the newest of them
+    pending_ma         a limit that it was sent, and may have accepted or not
+    pending_until_ms   when that ends by itself, None if it does not
     """
 
     base_ma: int | None = None
     working_ma: int | None = None
     working_until_ms: int | None = None
     accepted_ms: int = 0
+    pending_ma: int | None = None
+    pending_until_ms: int | None = None
 
 
 class Connector(NamedTuple):
@@ -116,6 +126,8 @@ class Connector(NamedTuple):
     is_silent        it has not answered the newest limit
     is_vouched       the operator vouches that it keeps limits
     keeps_last       it cannot fall back: without the server its last limit stays in force
+    takes_base       it takes a limit without a duration
+    is_in_watt       its limits are a power: one phase alone may carry all of it
     writes           limits that it was sent in the last 24 hours
     """
 
@@ -135,6 +147,8 @@ class Connector(NamedTuple):
     is_vouched: bool = False
     keeps_last: bool = False
     writes: int = 0
+    takes_base: bool = True
+    is_in_watt: bool = False
 
 
 class Facts(NamedTuple):
@@ -167,6 +181,8 @@ class ConnectorState(NamedTuple):
     served_ms         how long it was allowed to charge in this session
     drawn_ma          the current that was reported last, over all phases, None for none
     drawn_ms          when that was measured
+    held_ma, held_limit_ma  the current, over all phases, that followed a limit, and the limit
+    ended_ms          when its last session was over
     drew_since_ms     since when its car draws, None if it does not
     idle_since_ms     since when its car takes nothing although it may, None otherwise
     low_since_ms      since when its car draws less than it may, None otherwise
@@ -199,18 +215,23 @@ class ConnectorState(NamedTuple):
     unproven_since_ms: int | None = None
     ignores: bool = False
     is_unproven: bool = False
+    held_ma: int | None = None
+    held_limit_ma: int = 0
+    ended_ms: int = 0
 
 
 class Load(NamedTuple):
     """The load of the house when a reading came: the reading less what the cars drew.
 
     That is known with a delay: `most_ma` and `least_ma` are its bounds, `likely_ma` is between.
+    `total_ma` is what the connection carried, house and cars.
     """
 
     moment_ms: int
     most_ma: PerPhase
     least_ma: PerPhase
     likely_ma: PerPhase
+    total_ma: PerPhase
 
 
 class Sums(NamedTuple):
@@ -308,6 +329,7 @@ class SetPoint(NamedTuple):
 METER_NONE, METER_GOOD, METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED, METER_ABSENT = (
     *("none", "good", "new", "silent", "frozen", "reversed", "does not notice cars"),
 )
+METER_IMPLAUSIBLE = "implausible"
 """The verdicts on the site's meter; `new` counts until enough readings have come."""
 
 

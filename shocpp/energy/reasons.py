@@ -3,12 +3,13 @@
 from collections import Counter
 from math import ceil
 
-from shocpp.energy.allocation import NO_ROOM, OWN, SITE, STEP_MA, UNBALANCE, Share
+from shocpp.energy.allocation import GROUP, NO_ROOM, OWN, SITE, STEP_MA, UNBALANCE, Share
 from shocpp.energy.failsafe import most_of
 from shocpp.energy.model import (
     AWAY,
     IGNORES,
     METER_FROZEN,
+    METER_IMPLAUSIBLE,
     METER_NEW,
     METER_REVERSED,
     METER_SILENT,
@@ -36,6 +37,7 @@ OF_FALLBACK = {
     METER_SILENT: "fallback_silent",
     METER_FROZEN: "fallback_frozen",
     METER_REVERSED: "fallback_reversed",
+    METER_IMPLAUSIBLE: "fallback_implausible",
 }
 """The reasons that say that the meter's readings do not count: `limit_a`."""
 
@@ -46,6 +48,7 @@ KEYS = (
     *OF_STANDING.values(),
     *OF_FALLBACK.values(),
     "away",  # limit_a
+    "awaits_meter",  # to_a
     "awaits_others",  # to_a
     "base",  # limit_a
     "chosen",  # limit_a
@@ -96,16 +99,23 @@ class Reasons:
             return Reason("chosen", {"limit_a": 0})
         if self._situation.is_fallback:
             return Reason(OF_FALLBACK[self._situation.verdict], {"limit_a": _whole(limit_ma)})
+        return self._of_following(connector, limit_ma)
+
+    def _of_following(self, connector: Connector, limit_ma: int) -> Reason:
+        """Return the reason of a limit that its charger follows."""
         kept, possible, wait_ms = self._sharing.causes[connector.key]
         if possible.limit_ma > limit_ma:
             to_a = _whole(possible.limit_ma)
-            if wait_ms is not None:
-                seconds = max(ceil(wait_ms / ROUNDED_MS) * ROUNDED_MS // 1_000, 1)
-                return Reason("rises_in", {"to_a": to_a, "seconds": seconds})
-            if not limit_ma:
+            if wait_ms and limit_ma and self._sharing.awaits_meter:
+                return Reason("awaits_meter", {"to_a": to_a})
+            if wait_ms is None:
                 return Reason("awaits_others", {"to_a": to_a})
-        # Both differ while it is not certain what the house draws.
-        share = possible if possible.limit_ma == limit_ma or not limit_ma else kept
+            seconds = max(ceil(wait_ms / ROUNDED_MS) * ROUNDED_MS // 1_000, 1)
+            return Reason("rises_in", {"to_a": to_a, "seconds": seconds})
+        # What it may be raised to says what binds it; what it was lowered to is its own limit.
+        share = possible
+        if limit_ma and share.bound == NO_ROOM:
+            share = Share(limit_ma, SITE) if self._sharing.whole.site_ma is not None else kept
         return self._of_share(connector, limit_ma, share)
 
     def _of_share(self, connector: Connector, limit_ma: int, share: Share) -> Reason:
@@ -122,7 +132,7 @@ class Reasons:
                 return Reason("gives_back", {"limit_a": limit_a})
             key = "own_maximum" if most_ma == connector.max_ma else "chosen"
             return Reason(key, {"limit_a": limit_a})
-        where = "" if share.bound == SITE else share.bound
+        where = "" if share.bound == SITE else share.bound.removeprefix(GROUP)
         whole, phases = (
             self._sharing.whole,
             phases_of(connector, self._situation.states[connector.key]),

@@ -14,7 +14,15 @@ from shocpp.energy.model import (
 )
 from shocpp.energy.pacing import RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
-from shocpp.energy.situation import Load, Situation, budget_of, reckoned, rest_of
+from shocpp.energy.situation import (
+    Load,
+    Situation,
+    budget_of,
+    carried,
+    is_power_uncertain,
+    reckoned,
+    rest_of,
+)
 from shocpp.energy.standing import is_falling, phases_of
 
 UNBALANCE_NOISE_MA = 500
@@ -47,6 +55,7 @@ class Sharing(NamedTuple):
     whole      all that these may have together, of each limit
     yielded_ms the last time that one has yielded
     is_raised  True if one is raised now
+    awaits_meter   True if raises wait for values of the meter that have changed
     """
 
     limits: Mapping[Key, int]
@@ -54,6 +63,7 @@ class Sharing(NamedTuple):
     whole: Rest
     yielded_ms: int
     is_raised: bool
+    awaits_meter: bool
 
 
 def sharing_of(
@@ -91,7 +101,8 @@ def sharing_of(
         if _is_live(one) and one.key not in limits:
             limits[one.key] = _of_unreliable(situation, one, raises.rest)
     whole = rest_of(situation, lowering.house_ma)
-    return Sharing(limits, causes, whole, yielded_ms, raises.is_raised)
+    awaits_meter = rules.has_meter and changed_readings < ENOUGH_CHANGES
+    return Sharing(limits, causes, whole, yielded_ms, raises.is_raised, awaits_meter)
 
 
 class _Raises:
@@ -128,6 +139,8 @@ class _Raises:
         self._take(connector, -1)
         left_ma = self.rest.left_for(connector._replace(phases=phases_of(connector, memory)))
         most_ma = min(wanted_ma, left_ma // STEP_MA * STEP_MA)
+        if carried(connector, memory, most_ma) > left_ma:
+            most_ma = 0
         if most_ma >= connector.min_ma and most_ma > self._limits[key]:
             self.is_raised = True
             self._limits[key] = most_ma
@@ -209,6 +222,7 @@ def _shares_for_reductions(
         key, demand = connector.key, _demand(situation, connector)
         most_ma = max(situation.states[key].limit_ma, possible[key].limit_ma)
         if most_ma:
+            most_ma = max(most_ma, demand.least_ma)
             demands.append(demand._replace(most_ma=min(demand.most_ma, most_ma)))
     return _shares(situation, demands, lowering)
 
@@ -228,13 +242,13 @@ def _for_reductions(situation: Situation, meter: MeterState) -> Load:
     A phase over its limit has the highest one: what cars draw is not known to the second.
     """
     house, limit_ma = situation.house, situation.rules.limit_ma
-    newest, least = meter.newest, house.least_ma
+    least = house.least_ma
     # Else the reading still has a current that a car gives up now, and it would be taken twice.
     is_still = not any(is_falling(one, situation.now_ms) for one in situation.facts.connectors)
-    if newest is not None and limit_ma is not None and situation.is_metered and is_still:
+    if meter.loads and limit_ma is not None and situation.is_metered and is_still:
         first, second, third = (
             house.most_ma[phase]
-            if newest.currents_ma[phase] > limit_ma - situation.margin_ma
+            if meter.loads[-1].total_ma[phase] > limit_ma - situation.margin_ma
             else house.least_ma[phase]
             for phase in ALL_PHASES
         )
@@ -246,9 +260,14 @@ def _shares(situation: Situation, demands: Sequence[Demand], load: Load) -> dict
     """Return the fair shares; if not all get what they want, needless current is given back."""
     budget = budget_of(situation, load)
     shares = allocate(demands, budget)
-    if all(share.bound == OWN for share in shares.values()):
-        return shares
-    return allocate([_needed(situation, demand) for demand in demands], budget)
+    if any(share.bound != OWN for share in shares.values()):
+        shares = allocate([_needed(situation, demand) for demand in demands], budget)
+    for one in situation.facts.connectors:
+        share = shares.get(one.key)
+        # One phase may carry more than the limit.
+        if share is not None and is_power_uncertain(one, situation.states[one.key]):
+            shares[one.key] = share._replace(limit_ma=min(share.limit_ma, one.min_ma))
+    return shares
 
 
 def _demand(situation: Situation, connector: Connector) -> Demand:
@@ -256,12 +275,17 @@ def _demand(situation: Situation, connector: Connector) -> Demand:
     most_ma = most_of(connector)
     if situation.is_fallback:
         most_ma = min(most_ma, rules.fallback_ma)
-    if connector.keeps_last and connector.installed.base_ma is not None:
-        most_ma = min(most_ma, connector.installed.base_ma)
+    if connector.keeps_last:
+        base_ma = connector.installed.base_ma
+        most_ma = min(most_ma, rules.fallback_ma if base_ma is None else base_ma)
+    least_ma = connector.min_ma
+    if is_power_uncertain(connector, memory) and most_ma >= least_ma:
+        # It gets the least that a car needs, and one phase may carry all of it.
+        least_ma = most_ma = -(-carried(connector, memory, least_ma) // STEP_MA) * STEP_MA
     return Demand(
         connector.key,
         phases_of(connector, memory),
-        connector.min_ma,
+        least_ma,
         most_ma,
         connector.priority,
         groups_of(connector, rules),

@@ -9,6 +9,7 @@ from shocpp.energy.meter import House
 from shocpp.energy.model import (
     AWAY,
     METER_FROZEN,
+    METER_IMPLAUSIBLE,
     METER_NEW,
     METER_NONE,
     METER_REVERSED,
@@ -20,9 +21,16 @@ from shocpp.energy.model import (
     PerPhase,
     SiteRules,
 )
-from shocpp.energy.standing import UNRELIABLE, draw, limit_or_maximum, phases_of
+from shocpp.energy.standing import (
+    LATE_PROOF_MS,
+    UNRELIABLE,
+    draw,
+    is_reliable,
+    limit_or_maximum,
+    phases_of,
+)
 
-FALLBACK = (METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED)
+FALLBACK = (METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED, METER_IMPLAUSIBLE)
 """The verdicts on a meter after which its readings do not count."""
 
 
@@ -64,13 +72,30 @@ class Situation(NamedTuple):
 
     def reserved(self, connector: Connector) -> int:
         """Return the current that is kept for a connector whose charger follows no set point."""
-        if connector.session is None or connector.session.is_late:
-            # Without a meter nobody would notice that it begins by itself.
-            is_alone = not connector.is_connected and not self.rules.has_meter
-            return (connector.installed.base_ma or 0) if is_alone else 0
-        if self.standings[connector.key] in UNRELIABLE:
-            return connector.max_ma
-        return limit_or_maximum(connector, self.now_ms)
+        key, session, now_ms = connector.key, connector.session, self.now_ms
+        memory = self.states[key]
+        if session is None:
+            return self._without_session(connector)
+        limit_ma = carried(connector, memory, limit_or_maximum(connector, now_ms))
+        if session.is_late:
+            return limit_ma
+        drawn_ma = max(draw(connector, memory, now_ms).lower_ma)
+        if not is_reliable(connector, memory, self.standings[key]):
+            limit_ma = connector.max_ma
+        # A charger that reports too much makes the house look small by as much.
+        return max(limit_ma, drawn_ma)
+
+    def _without_session(self, connector: Connector) -> int:
+        """Return the current that is kept for a connector without a session."""
+        if self.rules.has_meter:
+            return 0
+        # Without a meter nobody would notice what charges by itself.
+        base_ma = 0 if connector.is_connected else connector.installed.base_ma or 0
+        observed, ended_ms = connector.observed, self.states[connector.key].ended_ms
+        if observed is None or observed.measured_ms <= ended_ms + LATE_PROOF_MS:
+            return base_ma
+        is_recent = self.now_ms - observed.measured_ms <= LATE_PROOF_MS
+        return max(base_ma, *observed.currents_ma) if is_recent else base_ma
 
 
 def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
@@ -90,6 +115,18 @@ def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
         else:
             rest.take(connector, situation.reserved(connector), phases)
     return rest
+
+
+def is_power_uncertain(connector: Connector, state: ConnectorState) -> bool:
+    """Return True if one phase alone may carry the limit of a charger in watts."""
+    return connector.is_in_watt and len(state.seen) < len(connector.phases)
+
+
+def carried(connector: Connector, state: ConnectorState, limit_ma: int) -> int:
+    """Return the current that one phase may carry under a limit."""
+    if not is_power_uncertain(connector, state):
+        return limit_ma
+    return min(len(connector.phases) * limit_ma, connector.max_ma)
 
 
 class Load(NamedTuple):
@@ -125,4 +162,5 @@ def budget_of(situation: Situation, load: Load) -> Budget:
 
 def reckoned(situation: Situation, connector: Connector, limit_ma: int) -> int:
     """Return the current that counts for a connector until its charger has accepted less."""
-    return max(limit_ma, limit_or_maximum(connector, situation.now_ms))
+    highest_ma = max(limit_ma, limit_or_maximum(connector, situation.now_ms))
+    return carried(connector, situation.states[connector.key], highest_ma)

@@ -47,7 +47,7 @@ def _meter(values: list[Any]) -> MeterState:
     meter = MeterState(*values)
     newest, step = meter.newest, meter.step
     return meter._replace(
-        newest=None if newest is None else SiteReading(newest[0], _per_phase(newest[1])),
+        newest=None if newest is None else SiteReading(newest[0], _per_phase(newest[1]), newest[2]),
         loads=tuple(Load(load[0], *map(_per_phase, load[1:])) for load in meter.loads),
         history=tuple(starmap(Sums, meter.history)),
         step=None if step is None else Step(step[0], Sums(*step[1])),

@@ -10,11 +10,13 @@ from shocpp.language.figures import decimal
 
 REASONS = {
     "de": {
+        "awaits_meter": "{to_a} A sind möglich, sobald der Zähler neue Werte meldet",
         "awaits_others": "{to_a} A sind möglich, sobald andere Wallboxen weniger nehmen",
         "away": "die Wallbox ist nicht verbunden; sie hält das Limit, das sie zuletzt bekommen hat",
         "base": "hier lädt kein Auto",
         "chosen": "von Hand gewählt",
         "fallback_frozen": "der Zähler meldet immer denselben Wert; so lange gilt der Ersatzwert",
+        "fallback_implausible": "der Zähler meldet unmögliche Werte; so lange gilt der Ersatzwert",
         "fallback_new": "der Zähler hat erst wenige Werte gemeldet; so lange gilt der Ersatzwert",
         "fallback_reversed": "der Zähler hat das falsche Vorzeichen; so lange gilt der Ersatzwert",
         "fallback_silent": "der Zähler meldet nichts; bis er wieder meldet, gilt der Ersatzwert",
@@ -38,11 +40,14 @@ REASONS = {
         "waits_turn_of_one": "ein anderes Auto lädt gerade; dieses ist in etwa {minutes} min dran",
     },
     "en": {
+        "awaits_meter": "{to_a} A are possible once the meter reports new values",
         "awaits_others": "{to_a} A are possible as soon as other chargers take less",
         "away": "the charger is not connected; it keeps the last limit that it got",
         "base": "no car charges here",
         "chosen": "chosen by hand",
         "fallback_frozen": "the meter always reports the same; meanwhile the fallback is in force",
+        "fallback_implausible": "the meter reports impossible values; meanwhile the fallback is in "
+        "force",
         "fallback_new": "the meter has reported few values yet; meanwhile the fallback is in force",
         "fallback_reversed": "the meter has the wrong sign; meanwhile the fallback is in force",
         "fallback_silent": "the meter reports nothing; until it does, the fallback is in force",
@@ -100,6 +105,7 @@ METERS = {
         "silent": "der Zähler meldet nichts",
         "frozen": "der Zähler meldet immer denselben Wert",
         "reversed": "der Zähler hat das falsche Vorzeichen: er sinkt, wenn ein Auto lädt",
+        "implausible": "der Zähler meldet mehr, als die Sicherung trägt: prüfe unit und factor",
         "does not notice cars": "der Zähler merkt nichts von den Autos",
     },
     "en": {
@@ -109,6 +115,7 @@ METERS = {
         "silent": "the meter reports nothing",
         "frozen": "the meter always reports the same value",
         "reversed": "the meter has the wrong sign: it falls when a car charges",
+        "implausible": "the meter reports more than the fuse carries: check unit and factor",
         "does not notice cars": "the meter does not notice the cars",
     },
 }

@@ -25,6 +25,7 @@ from shocpp.energy.model import (
 from shocpp.ocpp.charging_profiles import (
     DEFAULT_PROFILE,
     TX_PROFILE,
+    WATT,
     Variant,
     working_id,
 )
@@ -221,6 +222,8 @@ class _Gathering:
             power.follows_limits,
             facts.choice.keeps_last,
             self._writes.get(name, 0),
+            facts.choice.base is not None,
+            facts.working is not None and facts.working.unit == WATT,
         )
 
     def _state(self, row: int, connector_id: int) -> ConnectorState | None:

@@ -78,7 +78,8 @@ class MeterPolling:
                 return
             self._note(None)
             with self._lock:
-                self._readings = [*self._readings, SiteReading(now_ms(), currents_ma)]
+                reading = SiteReading(now_ms(), currents_ma, is_sum=len(self.meter.paths) == 1)
+                self._readings = [*self._readings, reading]
                 del self._readings[:-MOST_WAITING]
             self._wake()
 

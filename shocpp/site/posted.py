@@ -1,7 +1,7 @@
 """Readings of the site's meter that a program posts (POST /api/site).
 
     {"grid_w": -1500}           the power of all phases together
-    {"w": [690, 920, 506]}      the power of each phase
+    {"w": [690, 920, -506]}      the power of each phase
     {"a": [3.1, 4.0, 2.2]}      the current of each phase
 
 Import from the grid is positive.
@@ -10,7 +10,7 @@ Import from the grid is positive.
 from collections.abc import Sequence
 
 from shocpp.configuration.entries import members, quoted
-from shocpp.energy.model import ALL_PHASES, VOLT, PerPhase
+from shocpp.energy.model import ALL_PHASES, VOLT, PerPhase, SiteReading
 from shocpp.errors import UsageError
 from shocpp.settings import Settings
 from shocpp.site.leader import ring_leader
@@ -22,7 +22,7 @@ from shocpp.store.site import readings
 MOST_A = 10_000
 """The highest current that a reading may have, in A; a higher one has the wrong unit."""
 
-_FORMS = '{"grid_w": -1500}, {"w": [690, 920, 506]} or {"a": [3.1, 4.0, 2.2]}'
+_FORMS = '{"grid_w": -1500}, {"w": [690, 920, -506]} or {"a": [3.1, 4.0, 2.2]}'
 
 
 class NoPostedMeter(UsageError):
@@ -62,9 +62,10 @@ def record_posted(db: Database, settings: Settings, document: object, now_ms: in
             '"meter": {"posted": true} into it'
         )
     currents_ma = posted_currents(document, conf.meter.split)
+    is_sum = isinstance(document, dict) and "grid_w" in document
     # Not durable: the next reading comes within seconds.
     with db.writing(keys=NO_KEYS, durable=False):
-        readings.add(db, "posted", now_ms, currents_ma)
+        readings.add(db, readings.POSTED, SiteReading(now_ms, currents_ma, is_sum))
     ring_leader(settings.database)
 
 

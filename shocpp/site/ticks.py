@@ -7,22 +7,20 @@ anew from the same state. Polled readings wait for it.
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.files import Stamp, stamp_of
-from shocpp.configuration.site import SiteConf, SiteMeter, parse_site
+from shocpp.configuration.site import SiteConf, SiteMeter
 from shocpp.configuration.site_file import SiteFile
 from shocpp.energy.controller import decide
 from shocpp.energy.model import Connector, Decision, PerPhase, SiteReading, State
 from shocpp.energy.situation import FALLBACK
 from shocpp.energy.standing import is_settled
-from shocpp.energy.state_text import state_of, state_text
-from shocpp.errors import ConfigError
+from shocpp.energy.state_text import state_text
 from shocpp.ocpp.charging_profiles import base_id, working_id
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
@@ -30,6 +28,7 @@ from shocpp.site.calls import Queued, SiteCalls
 from shocpp.site.facts import Gathered, gather
 from shocpp.site.meter import MeterPolling
 from shocpp.site.rows import limits_in_force, rows_of
+from shocpp.site.stored_texts import conf_of, memory_of, store_text
 from shocpp.site.thread import Connect
 from shocpp.store import properties
 from shocpp.store.database import Database
@@ -131,12 +130,12 @@ class Ticks:
         stored_text = properties.stored_site(db)
         self._file.fall_back_to(stored_text)
         # A file that is gone counts for a while, also over a change of the leader.
-        self._conf = _conf_of(stored_text, self._settings.site_file)
+        self._conf = conf_of(stored_text, self._settings.site_file)
         stored = set_points.present_state(db)
         if stored is None:
             return State()
         self._saved = Saved(stored.state, stored.meter, stored.decided_ms)
-        state, asked = _memory_of(stored.state)
+        state, asked = memory_of(stored.state)
         self._calls = SiteCalls(asked)
         return state._replace(decided_ms=stored.decided_ms)
 
@@ -228,9 +227,9 @@ class Ticks:
         # Not durable: after a power cut the next decision has the same facts.
         with db.writing(keys=NO_KEYS.at(*gathered.chargers), durable=False):
             for reading in self._polled:
-                readings.add(db, readings.POLLED, *reading)
+                readings.add(db, readings.POLLED, reading)
             if is_new_text:
-                _store_text(db, text)
+                store_text(db, text, self._settings.site_file)
             if wanted:
                 queued = self._calls.queue(db, gathered, wanted, self._doorbell, moment_ms)
                 rows = rows_of(gathered, decision, queued.limits, moment_ms)
@@ -291,32 +290,6 @@ class Ticks:
         first, second, third = map(max, self._peak[1], house_ma)
         highest = (first, second, third)
         return None if highest == self._peak[1] else (day, highest)
-
-
-def _memory_of(text: str) -> tuple[State, Mapping[str, str | None]]:
-    """Return the state and the memory of Calls in the text of a former leader."""
-    try:
-        memory = json.loads(text)
-        return state_of(memory["controller"]), memory["asked"]
-    except (ValueError, TypeError, KeyError):
-        log.warning("the state of the limits cannot be read; it begins anew")
-        return State(), {}
-
-
-def _conf_of(stored_text: str | None, path: Path) -> SiteConf | None:
-    """Return the limits of a text that was good when it was stored."""
-    try:
-        return None if stored_text is None else parse_site(stored_text, str(path), None)
-    # An older version accepted this text, and its rules were others.
-    except ConfigError:
-        return None
-
-
-def _store_text(db: Database, text: str | None) -> None:
-    if text is None:
-        properties.forget_site(db)
-    else:
-        properties.store_site(db, text)
 
 
 def _clean(db: Database, moment_ms: int) -> None:

@@ -56,7 +56,7 @@ def test_a_group_binds_beside_the_site() -> None:
     ]
     shares = allocate(demands, Budget(equal(40_000), {"tiefgarage": equal(14_000)}))
     assert amperes(shares) == [7, 7, 16]
-    assert shares["p0", 1].bound == "tiefgarage"
+    assert shares["p0", 1].bound == "group tiefgarage"
 
 
 def test_a_higher_priority_gets_its_share_first() -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from shocpp.clock import now_ms
-from shocpp.energy.model import METER_GOOD, PerPhase
+from shocpp.energy.model import METER_GOOD, PerPhase, SiteReading
 from shocpp.site.leader import Leadership
 from shocpp.store.database import open_database
 from shocpp.store.keys import NO_KEYS
@@ -50,7 +50,7 @@ def store_set_points(home: Home, points: Iterable[StoredSetPoint]) -> None:
 def store_site(home: Home, meter: str = METER_GOOD, *, is_fallback: bool = False) -> None:
     """Store a reading of the meter, and a decision just now."""
     with open_database(home.database) as db, db.writing(keys=NO_KEYS):
-        readings.add(db, "posted", now_ms(), READING)
+        readings.add(db, readings.POSTED, SiteReading(now_ms(), READING))
         set_points.save_state(db, SiteState("{}", now_ms(), meter, is_fallback, HOUSE))
 
 

@@ -12,6 +12,7 @@ from shocpp.configuration.site_file import known_members, load_site, site_or_sto
 from shocpp.energy.model import (
     METER_ABSENT,
     METER_FROZEN,
+    METER_IMPLAUSIBLE,
     METER_NEW,
     METER_REVERSED,
     METER_SILENT,
@@ -121,5 +122,8 @@ def _check_meter(
     elif state.meter == METER_REVERSED:
         of_file = {"file": settings.site_file, "fallback_a": fallback_a}
         yield Finding(WRONG, "meter_reversed", of_file)
+    elif state.meter == METER_IMPLAUSIBLE:
+        of_file = {"file": settings.site_file, "fallback_a": fallback_a}
+        yield Finding(WRONG, "meter_implausible", of_file)
     elif state.meter == METER_ABSENT:
         yield Finding(RISKY, "meter_absent", {"file": settings.site_file})

@@ -60,6 +60,9 @@ LIMITS = {
         "meter_reversed": "Der Zähler hat das falsche Vorzeichen: Zieht ein Auto mehr, meldet er "
         "weniger. Solange bekommt jede Wallbox höchstens {fallback_a} A. Bezug muss positiv sein: "
         "Kehre das Vorzeichen von factor in {file} um, oder im Programm, das die Werte sendet.",
+        "meter_implausible": "Der Zähler meldet mehr, als die Sicherung tragen kann. Solange "
+        "bekommt jede Wallbox höchstens {fallback_a} A. Prüfe unit und factor in {file}, oder das "
+        "Programm, das die Werte sendet.",
         "meter_absent": "Der Zähler merkt nichts von den Autos. Seine Werte zählen darum als Last "
         "des Hauses allein. Misst er die Wallboxen mit? Dann prüfe url und paths in {file}.",
         # What no software can promise
@@ -121,6 +124,9 @@ LIMITS = {
         "meter_reversed": "the meter has the wrong sign: when a car draws more, it reports less; "
         "meanwhile each charger gets at most {fallback_a} A; import must be positive: turn the "
         "sign of factor in {file}, or in the program that posts the values",
+        "meter_implausible": "the meter reports more than the fuse can carry; meanwhile each "
+        "charger gets at most {fallback_a} A; check unit and factor in {file}, or the program that "
+        "posts the values",
         "meter_absent": "the meter does not notice cars, so its values count as the load of the "
         "house alone; if it measures the chargers, too, check url and paths in {file}",
         "limits_no_promise": "limits replace neither a fuse nor the highest current that is set in "

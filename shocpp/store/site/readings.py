@@ -7,31 +7,31 @@ POSTED, POLLED = "posted", "polled"
 """The sources of readings."""
 
 
-def add(db: Database, source: str, received_ms: int, currents_ma: PerPhase) -> None:
+def add(db: Database, source: str, reading: SiteReading) -> None:
     """Store a reading; import from the grid is positive."""
     db.execute(
-        "INSERT INTO site_reading (received_ms, source, l1_ma, l2_ma, l3_ma)"
-        " VALUES (?, ?, ?, ?, ?)",
-        (received_ms, source, *currents_ma),
+        "INSERT INTO site_reading (received_ms, source, l1_ma, l2_ma, l3_ma, is_sum)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (reading.received_ms, source, *reading.currents_ma, reading.is_sum),
     )
 
 
 def since(db: Database, received_ms: int) -> list[SiteReading]:
     """Return the readings that were received after a time, the oldest first."""
     rows = db.execute(
-        "SELECT received_ms, l1_ma, l2_ma, l3_ma FROM site_reading WHERE received_ms > ?"
+        "SELECT received_ms, l1_ma, l2_ma, l3_ma, is_sum FROM site_reading WHERE received_ms > ?"
         " ORDER BY received_ms, id",
         (received_ms,),
     )
-    return [SiteReading(moment_ms, (l1, l2, l3)) for moment_ms, l1, l2, l3 in rows.fetchall()]
+    return [_reading(*row) for row in rows.fetchall()]
 
 
 def newest(db: Database) -> SiteReading | None:
     """Return the newest reading, or None."""
     row = db.execute(
-        "SELECT received_ms, l1_ma, l2_ma, l3_ma FROM site_reading ORDER BY id DESC LIMIT 1"
+        "SELECT received_ms, l1_ma, l2_ma, l3_ma, is_sum FROM site_reading ORDER BY id DESC LIMIT 1"
     ).fetchone()
-    return SiteReading(row[0], (row[1], row[2], row[3])) if row else None
+    return _reading(*row) if row else None
 
 
 def purge(db: Database, before_ms: int) -> None:
@@ -55,3 +55,12 @@ def peak(db: Database, since_day: str) -> PerPhase | None:
         "SELECT max(l1_ma), max(l2_ma), max(l3_ma) FROM site_peak WHERE day >= ?", (since_day,)
     ).fetchone()
     return None if l1 is None else (l1, l2, l3)
+
+
+def forget_peaks(db: Database) -> None:
+    """Delete the highest loads of the house: they are those of another meter."""
+    db.execute("DELETE FROM site_peak")
+
+
+def _reading(received_ms: int, l1_ma: int, l2_ma: int, l3_ma: int, is_sum: int) -> SiteReading:
+    return SiteReading(received_ms, (l1_ma, l2_ma, l3_ma), bool(is_sum))

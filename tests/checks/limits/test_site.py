@@ -13,9 +13,11 @@ from shocpp.energy.model import (
     METER_ABSENT,
     METER_FROZEN,
     METER_GOOD,
+    METER_IMPLAUSIBLE,
     METER_NEW,
     METER_REVERSED,
     METER_SILENT,
+    SiteReading,
 )
 from shocpp.store import properties
 from shocpp.store.charge_points import connections, identities
@@ -146,6 +148,7 @@ def test_an_unknown_member_is_wrong_and_one_that_never_connected_is_noted(
         (POSTED, METER_SILENT, WRONG, "no program has posted a value of the meter to /api/site"),
         (POSTED, METER_FROZEN, WRONG, "the meter has reported exactly the same values for minutes"),
         (POLLED, METER_REVERSED, WRONG, "the meter has the wrong sign"),
+        (POLLED, METER_IMPLAUSIBLE, WRONG, "more than the fuse can carry"),
         (POLLED, METER_ABSENT, RISKY, "the meter does not notice cars"),
     ],
 )
@@ -165,7 +168,7 @@ def test_a_good_or_a_new_meter_is_no_finding(migrated_home: Home, db: Database) 
     decided(db, METER_GOOD)
     assert [each.key for each in check_site(migrated_home.settings, db)] == ["limits_no_promise"]
     with db.writing(keys=NO_KEYS):
-        readings.add(db, readings.POLLED, now_ms(), (0, 0, 0))
+        readings.add(db, readings.POLLED, SiteReading(now_ms(), (0, 0, 0)))
     decided(db, METER_NEW)
     assert [each.key for each in check_site(migrated_home.settings, db)] == ["limits_no_promise"]
 

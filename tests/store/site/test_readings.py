@@ -24,9 +24,9 @@ def db(migrated_home: Home) -> Iterator[Database]:
 
 
 def test_readings_are_those_after_a_time_in_order(db: Database) -> None:
-    readings.add(db, readings.POSTED, NOW_MS, (1, 2, 3))
-    readings.add(db, readings.POLLED, NOW_MS + 2, (-4_000, 0, 4))
-    readings.add(db, readings.POSTED, NOW_MS + 1, (7, 8, 9))
+    readings.add(db, readings.POSTED, SiteReading(NOW_MS, (1, 2, 3)))
+    readings.add(db, readings.POLLED, SiteReading(NOW_MS + 2, (-4_000, 0, 4)))
+    readings.add(db, readings.POSTED, SiteReading(NOW_MS + 1, (7, 8, 9)))
     assert readings.since(db, NOW_MS) == [
         SiteReading(NOW_MS + 1, (7, 8, 9)),
         SiteReading(NOW_MS + 2, (-4_000, 0, 4)),
@@ -37,14 +37,14 @@ def test_readings_are_those_after_a_time_in_order(db: Database) -> None:
 def test_purge_deletes_only_the_readings_before_a_time(db: Database) -> None:
     assert readings.newest(db) is None
     for second in range(3):
-        readings.add(db, readings.POSTED, NOW_MS + second, (second, 0, 0))
+        readings.add(db, readings.POSTED, SiteReading(NOW_MS + second, (second, 0, 0)))
     readings.purge(db, NOW_MS + 2)
     assert readings.since(db, 0) == [SiteReading(NOW_MS + 2, (2, 0, 0))]
 
 
 def test_a_reading_has_a_known_source(db: Database) -> None:
     with pytest.raises(UsageError, match="cannot be stored"), db.savepoint():
-        readings.add(db, "guessed", NOW_MS, (0, 0, 0))
+        readings.add(db, "guessed", SiteReading(NOW_MS, (0, 0, 0)))
 
 
 def test_the_peak_is_the_highest_load_of_each_phase(db: Database) -> None:
@@ -59,7 +59,7 @@ def test_the_peak_is_the_highest_load_of_each_phase(db: Database) -> None:
 
 def test_the_view_has_a_row_once_there_is_a_reading_or_a_decision(db: Database) -> None:
     assert rows_of(db, "site") == []
-    readings.add(db, readings.POSTED, NOW_MS, (-1_500, 0, 250))
+    readings.add(db, readings.POSTED, SiteReading(NOW_MS, (-1_500, 0, 250)))
     (row,) = rows_of(db, "site")
     assert (row["l1_a"], row["l2_a"], row["l3_a"]) == (-1.5, 0, 0.25)
     assert (row["source"], row["received_at"]) == ("posted", "2026-11-18T11:06:40.000Z")
