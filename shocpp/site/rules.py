@@ -1,4 +1,6 @@
-"""The site.json in force, for processes that do not lead."""
+"""The site.json in force: of the leader, and for processes that do not lead."""
+
+from pathlib import Path
 
 from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, allowlist_or_stored
 from shocpp.configuration.files import conf_text
@@ -8,7 +10,7 @@ from shocpp.errors import ConfigError
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.database import Database
-from shocpp.store.site import chargers
+from shocpp.store.site import chargers, readings
 
 
 def site_conf(db: Database, settings: Settings) -> SiteConf | None:
@@ -33,3 +35,23 @@ def _allowlist(db: Database, settings: Settings) -> Allowlist:
         return allowlist_or_stored(settings.charge_points_file, properties.stored_allowlist(db))
     except ConfigError:
         return NO_ALLOWLIST
+
+
+def conf_of(stored_text: str | None, path: Path) -> SiteConf | None:
+    """Return the limits of a text that was good when it was stored."""
+    try:
+        return None if stored_text is None else parse_site(stored_text, str(path), None)
+    # An older version accepted this text, and its rules were others.
+    except ConfigError:
+        return None
+
+
+def store_text(db: Database, text: str | None, path: Path) -> None:
+    """Store the text of the limits in force; another meter knows nothing of the former peaks."""
+    former, new = conf_of(properties.stored_site(db), path), conf_of(text, path)
+    if (former and former.meter) != (new and new.meter):
+        readings.forget_peaks(db)
+    if text is None:
+        properties.forget_site(db)
+    else:
+        properties.store_site(db, text)

@@ -7,7 +7,7 @@ anew from the same state. Polled readings wait for it.
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from shocpp.energy.controller import decide
 from shocpp.energy.model import Connector, Decision, PerPhase, SiteReading, State
 from shocpp.energy.situation import FALLBACK
 from shocpp.energy.standing import is_settled
-from shocpp.energy.state_text import state_text
+from shocpp.energy.state_text import state_of, state_text
 from shocpp.ocpp.charging_profiles import base_id, working_id
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
@@ -28,7 +28,7 @@ from shocpp.site.calls import Queued, SiteCalls
 from shocpp.site.facts import Gathered, gather
 from shocpp.site.meter import MeterPolling
 from shocpp.site.rows import limits_in_force, rows_of
-from shocpp.site.stored_texts import conf_of, memory_of, store_text
+from shocpp.site.rules import conf_of, store_text
 from shocpp.site.thread import Connect
 from shocpp.store import properties
 from shocpp.store.database import Database
@@ -135,7 +135,7 @@ class Ticks:
         if stored is None:
             return State()
         self._saved = Saved(stored.state, stored.meter, stored.decided_ms)
-        state, asked = memory_of(stored.state)
+        state, asked = _memory_of(stored.state)
         self._calls = SiteCalls(asked)
         return state._replace(decided_ms=stored.decided_ms)
 
@@ -290,6 +290,16 @@ class Ticks:
         first, second, third = map(max, self._peak[1], house_ma)
         highest = (first, second, third)
         return None if highest == self._peak[1] else (day, highest)
+
+
+def _memory_of(text: str) -> tuple[State, Mapping[str, str | None]]:
+    """Return the state and the memory of Calls in the text of a former leader."""
+    try:
+        memory = json.loads(text)
+        return state_of(memory["controller"]), memory["asked"]
+    except (ValueError, TypeError, KeyError):
+        log.warning("the state of the limits cannot be read; it begins anew")
+        return State(), {}
 
 
 def _clean(db: Database, moment_ms: int) -> None:
