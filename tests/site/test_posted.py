@@ -70,7 +70,7 @@ def test_a_reading_is_stored_with_the_split_of_site_json(migrated_home: Home) ->
     write_site(migrated_home, limit_a=35, meter={"posted": True, "split": [1, 0, 0]})
     post(migrated_home, {"grid_w": 2300})
     with open_database(migrated_home.database) as db:
-        assert readings.newest(db) == (NOW_MS, (10_000, 0, 0))
+        assert readings.newest(db) == (NOW_MS, (10_000, 0, 0), True)
 
 
 @pytest.mark.parametrize(

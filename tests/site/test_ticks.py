@@ -71,7 +71,7 @@ def connect_charging(db: Database, number: int) -> None:
 def post(db: Database, moment_ms: int, *currents_ma: int) -> None:
     first, second, third = currents_ma
     with db.writing(keys=NO_KEYS):
-        readings.add(db, readings.POSTED, moment_ms, (first, second, third))
+        readings.add(db, readings.POSTED, SiteReading(moment_ms, (first, second, third)))
 
 
 def meter(db: Database) -> str:
