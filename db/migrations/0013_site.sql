@@ -74,8 +74,9 @@ CREATE TABLE installed_profile (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE refused_profile (
-    -- The kinds of charging profiles that chargers have refused.
+    -- The kinds of charging profiles that chargers have refused for a connector.
     charge_point INTEGER NOT NULL REFERENCES charge_point (id),
+    connector_id INTEGER NOT NULL,
     purpose      TEXT NOT NULL,
     kind         TEXT NOT NULL,
     stack_level  INTEGER NOT NULL,
@@ -83,7 +84,7 @@ CREATE TABLE refused_profile (
     status       TEXT NOT NULL,
     firmware     TEXT,                      -- that has refused it
     refused_ms   INTEGER NOT NULL,
-    PRIMARY KEY (charge_point, purpose, kind, stack_level, unit)
+    PRIMARY KEY (charge_point, connector_id, purpose, kind, stack_level, unit)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE profile_write (

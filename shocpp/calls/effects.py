@@ -178,7 +178,12 @@ def _store_profile(db: Database, ended: EndedCall) -> Sequence[str]:
     )
     if status and not is_over:
         profiles.record_refused(
-            db, ended.charge_point, profile.variant, status[:LONGEST_STATUS], ended.ended_ms
+            db,
+            ended.charge_point,
+            profile.connector_id,
+            profile.variant,
+            status[:LONGEST_STATUS],
+            ended.ended_ms,
         )
     return ()
 

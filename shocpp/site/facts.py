@@ -71,15 +71,21 @@ Row = TypeVar("Row", bound=_OfCharger)
 class ChargerFacts(NamedTuple):
     """All that the Calls to a charger depend on.
 
-    choice     the profiles that it takes, as far as it has not refused them
+    choice     the profiles that it takes, without those that it refuses at each connector
     installed  the profiles that it has accepted
     has_told   True if its configuration keys about profiles are known
+    refused    the kinds of profiles that it has refused, by connector
     """
 
     charger: SiteCharger
     choice: ProfileChoice
     installed: Sequence[InstalledProfile]
     has_told: bool
+    refused: Mapping[int, frozenset[Variant]] = {}
+
+    def at(self, connector_id: int) -> "ChargerFacts":
+        """Return the facts with the choice that is left at one connector."""
+        return self._replace(choice=self.choice.without(self.refused.get(connector_id, ())))
 
     def ours(self, profile_id: int) -> InstalledProfile | None:
         """Return the installed profile with an id of ours, or None."""
@@ -147,9 +153,9 @@ class _Gathering:
         counted = [one for one in chargers.chargers(self._db) if self._counts(one)]
         of_chargers = {one.charge_point_id: self._charger(one) for one in counted}
         connectors = tuple(
-            self._connector(facts, connector_id)
+            self._connector(facts.at(connector_id), connector_id)
             for facts in of_chargers.values()
-            for connector_id in self._connector_ids(facts)
+            for connector_id in self._connector_ids(facts.charger)
         )
         rules = None if self._conf is None else self._conf.rules
         return Gathered(Facts(rules, connectors, tuple(readings)), of_chargers, self._stored)
@@ -177,20 +183,27 @@ class _Gathering:
             self._power(name).profile,
         )
         refusals = [one for one in self._refused.get(name, ()) if one.firmware == charger.firmware]
-        choice = choice.without({one.variant for one in refusals})
+        ids = self._connector_ids(charger)
+        refused = {
+            one: frozenset(row.variant for row in refusals if row.connector_id == one)
+            for one in ids
+        }
+        choice = choice.without(frozenset.intersection(*refused.values()))
         if any(one.status == NOT_IMPLEMENTED for one in refusals):
             # It knows no profiles at all: to try each kind would take a minute.
             choice = ProfileChoice()
-        return ChargerFacts(charger, choice, self._installed.get(name, ()), bool(told))
+        installed = self._installed.get(name, ())
+        return ChargerFacts(charger, choice, installed, bool(told), refused)
 
-    def _connector_ids(self, facts: ChargerFacts) -> list[int]:
-        """Return the connectors of a charger; one that has reported none has one."""
-        row, name = facts.charger.row, facts.charger.charge_point_id
+    def _connector_ids(self, charger: SiteCharger) -> list[int]:
+        """Return the connectors of a charger; one that has reported none has one.
+
+        People choose limits also for connectors that are not there.
+        """
+        row, name = charger.row, charger.charge_point_id
         known = {state.connector_id for state in self._states.get(row, ())}
         known |= {connector_id for of, connector_id in self._sessions if of == row}
-        known |= {connector_id for of, connector_id in self._stored if of == name}
-        known |= {one.connector_id for one in facts.installed}
-        known |= {one.connector_id for one in self._choices if one.charge_point_id == name}
+        known |= {one.connector_id for one in self._installed.get(name, ())}
         return sorted(one for one in known if one > 0) or [1]
 
     def _connector(self, facts: ChargerFacts, connector_id: int) -> Connector:

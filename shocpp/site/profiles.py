@@ -63,7 +63,7 @@ def wanted_calls(
 ) -> Iterator[Wanted]:
     """Yield the Calls that a connector needs for its set point; without one, it gets no limit."""
     plan = _Plan(facts, connector, set_point, now_ms)
-    yield from plan.single() if facts.has_one_profile else plan.two_levels()
+    yield from plan.single() if plan.is_single else plan.two_levels()
 
 
 def repeated(
@@ -71,7 +71,7 @@ def repeated(
 ) -> Wanted | None:
     """Return the working limit that is installed as a Call, to be sent once more, or None."""
     plan = _Plan(facts, connector, set_point, now_ms)
-    variant = facts.working
+    variant = facts.at(connector.key[1]).working
     if not plan.has_working or variant is None or set_point.limit_ma is None:
         return None
     return plan.set(KEEP_ALIVE, plan.working(variant, set_point.limit_ma))
@@ -83,14 +83,20 @@ class _Plan:
     def __init__(
         self, facts: ChargerFacts, connector: Connector, set_point: SetPoint | None, now_ms: int
     ) -> None:
-        self._facts, self._connector, self._now_ms = facts, connector, now_ms
+        self._connector, self._now_ms = connector, now_ms
         self._id = connector.key[1]
+        self._facts = facts.at(self._id)
         session = connector.session
         self.has_session = session is not None and not session.is_late
         self._base_ma = None if set_point is None else set_point.base_ma
         self._limit_ma = set_point.limit_ma if set_point is not None and self.has_session else None
         in_force_ma = in_force(connector, now_ms)
         self._in_force_ma = connector.max_ma if in_force_ma is None else in_force_ma
+
+    @property
+    def is_single(self) -> bool:
+        """Return True if the working limit takes the place of the base."""
+        return self._facts.has_one_profile
 
     @property
     def has_working(self) -> bool:

@@ -166,10 +166,12 @@ def test_the_highest_level_counts_also_of_a_profile_by_hand(desk: Desk) -> None:
     assert only(desk).installed[:2] == (10_000, None)
 
 
-def refuse(desk: Desk, variants: Any) -> None:
+def refuse(desk: Desk, variants: Any, connector_id: int = 1) -> None:
     with desk.db.writing(keys=NO_KEYS):
         for variant in variants:
-            profiles.record_refused(desk.db, row_of(desk), variant, "Rejected", desk.now_ms)
+            profiles.record_refused(
+                desk.db, row_of(desk), connector_id, variant, "Rejected", desk.now_ms
+            )
 
 
 def test_a_charger_refuses_when_no_form_is_left_for_its_firmware(desk: Desk) -> None:
@@ -185,6 +187,44 @@ def test_a_charger_refuses_when_no_form_is_left_for_its_firmware(desk: Desk) -> 
     assert connector.refuses == (choice.base in choice.working)
     desk.ask("BootNotification", BOOT | {"firmwareVersion": "2"})
     assert not only(desk).refuses
+
+
+def test_a_refusal_counts_for_its_connector_only(desk: Desk) -> None:
+    report(desk, "Available", 1)
+    report(desk, "Available", 2)
+    choice = facts(desk).chargers["garage"].choice
+    refuse(desk, choice.working, 2)
+    assert [one.refuses for one in facts(desk).facts.connectors] == [False, True]
+    assert facts(desk).chargers["garage"].at(1).choice == choice
+    # A connector that is not there refuses all.
+    refuse(desk, [*choice.bases, *choice.working], 9)
+    assert [one.refuses for one in facts(desk).facts.connectors] == [False, True]
+    refuse(desk, choice.bases, 1)
+    refused = facts(desk).chargers["garage"].at(1).choice
+    assert (refused.base, refused.working) == (
+        None,
+        tuple(one for one in choice.working if one not in choice.bases),
+    )
+
+
+def test_a_charger_without_a_base_keeps_its_last_limit(desk: Desk) -> None:
+    report(desk, "Available", 1)
+    refuse(desk, facts(desk).chargers["garage"].choice.bases)
+    assert (only(desk).keeps_last, only(desk).refuses) == (True, False)
+
+
+def test_a_chosen_limit_makes_no_connector(desk: Desk) -> None:
+    desk.ask("BootNotification", BOOT)
+    with desk.db.writing(keys=NO_KEYS):
+        limits.choose(desk.db, LimitChoice("garage", 9, 6_000, None, "a", desk.now_ms))
+        row = StoredSetPoint("garage", 9, None, 6_000, "L1", '{"key": "base"}', "follows", 1)
+        set_points.store(desk.db, [row])
+    assert [(one.key[1], one.chosen_ma) for one in facts(desk).facts.connectors] == [(1, None)]
+    with desk.db.writing(keys=NO_KEYS):
+        limits.choose(desk.db, LimitChoice("garage", 1, 6_000, None, "a", desk.now_ms))
+    assert [(one.key[1], one.chosen_ma) for one in facts(desk).facts.connectors] == [(1, 6_000)]
+    report(desk, "Available", 2)
+    assert [(one.key[1], one.chosen_ma) for one in facts(desk).facts.connectors] == [(2, None)]
 
 
 def test_the_chosen_limit_of_a_connector_counts_before_that_of_its_charger(desk: Desk) -> None:

@@ -50,12 +50,13 @@ class InstalledProfile(NamedTuple):
 
 
 class RefusedProfile(NamedTuple):
-    """A kind of profile that a charger has refused: a row of `refused_profile`.
+    """A kind of profile that a charger has refused for a connector: a row of `refused_profile`.
 
     `status` is that of its confirmation, or the code of its CallError.
     """
 
     charge_point_id: str
+    connector_id: int
     purpose: str
     kind: str
     stack_level: int
@@ -99,7 +100,7 @@ def refused(db: Database) -> list[RefusedProfile]:
     rows = db.execute(
         f"SELECT charge_point_id, {columns} FROM refused_profile AS profile"
         " JOIN charge_point ON charge_point.id = profile.charge_point"
-        " ORDER BY profile.charge_point, purpose, kind, stack_level, unit"
+        " ORDER BY profile.charge_point, connector_id, purpose, kind, stack_level, unit"
     )
     return [RefusedProfile(*row) for row in rows.fetchall()]
 
@@ -135,20 +136,24 @@ def record_accepted(db: Database, charge_point: int, profile: Profile, now_ms: i
     )
     # What it takes now it did not refuse for good.
     db.execute(
-        "DELETE FROM refused_profile WHERE charge_point = ? AND purpose = ? AND kind = ?"
-        " AND stack_level = ? AND unit = ?",
-        (charge_point, purpose, kind, stack_level, unit),
+        "DELETE FROM refused_profile WHERE charge_point = ? AND connector_id = ? AND purpose = ?"
+        " AND kind = ? AND stack_level = ? AND unit = ?",
+        (charge_point, profile.connector_id, purpose, kind, stack_level, unit),
     )
 
 
 def record_refused(
-    db: Database, charge_point: int, variant: Variant, status: str, now_ms: int
+    db: Database, charge_point: int, connector_id: int, variant: Variant, status: str, now_ms: int
 ) -> None:
-    """Store that a charger, a row id, has refused this kind of profile."""
+    """Store that a charger, a row id, has refused this kind of profile for a connector.
+
+    A charger refuses all for a connector that it does not have.
+    """
     db.execute(
-        "INSERT OR REPLACE INTO refused_profile (charge_point, purpose, kind, stack_level, unit,"
-        f" status, firmware, refused_ms) VALUES (?1, ?, ?, ?, ?, ?, {_FIRMWARE}, ?)",
-        (charge_point, *variant, status, now_ms),
+        "INSERT OR REPLACE INTO refused_profile (charge_point, connector_id, purpose, kind,"
+        " stack_level, unit, status, firmware, refused_ms)"
+        f" VALUES (?1, ?, ?, ?, ?, ?, ?, {_FIRMWARE}, ?)",
+        (charge_point, connector_id, *variant, status, now_ms),
     )
 
 

@@ -105,15 +105,17 @@ def test_a_refusal_is_stored_once_and_ends_when_the_charger_accepts(
     desk: Desk, garage: int
 ) -> None:
     with desk.db.writing(keys=EVERYTHING):
-        profiles.record_refused(desk.db, garage, WORKING, "Rejected", desk.now_ms)
-        profiles.record_refused(desk.db, garage, WORKING, "NotSupported", desk.now_ms + 1)
-        profiles.record_refused(desk.db, garage, BASE, "Rejected", desk.now_ms)
+        profiles.record_refused(desk.db, garage, 1, WORKING, "Rejected", desk.now_ms)
+        profiles.record_refused(desk.db, garage, 1, WORKING, "NotSupported", desk.now_ms + 1)
+        profiles.record_refused(desk.db, garage, 1, BASE, "Rejected", desk.now_ms)
     refusals = profiles.refused(desk.db)
     assert [(row.variant, row.status, row.firmware) for row in refusals] == [
         (BASE, "Rejected", "1.2"),
         (WORKING, "NotSupported", "1.2"),
     ]
     accept(desk, garage, Profile(1, 7, BASE._replace(kind=RELATIVE), 6_000))
+    # Another connector says nothing of this one.
+    accept(desk, garage, Profile(2, 8, BASE, 6_000))
     assert len(profiles.refused(desk.db)) == 2
     accept(desk, garage, Profile(1, 7, BASE, 6_000))
     assert [row.variant for row in profiles.refused(desk.db)] == [WORKING]
