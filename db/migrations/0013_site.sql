@@ -87,6 +87,20 @@ CREATE TABLE refused_profile (
     PRIMARY KEY (charge_point, connector_id, purpose, kind, stack_level, unit)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE unanswered_profile (
+    -- The charging profiles that Calls without an answer may have set or removed.
+    charge_point   INTEGER NOT NULL REFERENCES charge_point (id),
+    connector_id   INTEGER NOT NULL,
+    purpose        TEXT NOT NULL,
+    stack_level    INTEGER NOT NULL,
+    profile_id     INTEGER NOT NULL,
+    call_id        TEXT,                    -- NULL: several
+    limit_ma       INTEGER,                 -- the highest; NULL: it was to be removed only
+    transaction_id INTEGER,
+    ends_ms        INTEGER,                 -- NULL: it does not end by itself
+    PRIMARY KEY (charge_point, connector_id, purpose, stack_level)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE profile_write (
     -- Each profile that a charger was sent may be a write of its flash memory.
     charge_point INTEGER NOT NULL REFERENCES charge_point (id),

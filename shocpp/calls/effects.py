@@ -21,7 +21,7 @@ from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import confirmations, connections, identities
 from shocpp.store.charge_points.confirmations import ValueRead
 from shocpp.store.database import Database
-from shocpp.store.site import profiles
+from shocpp.store.site import profiles, unanswered
 
 log = logging.getLogger(__name__)
 
@@ -56,16 +56,37 @@ Effect = Callable[[Database, EndedCall], Sequence[str]]
 
 
 def claim(db: Database, call: QueuedCall, worker: str, token: str, now_ms: int) -> bool:
-    """Mark a queued Call as sent on the connection `token`, and count it if it has a profile.
+    """Mark a queued Call as sent on the connection `token`, and note the profiles it may change.
 
     Return False as `calls.claim` does.
     """
     is_ours = calls.claim(db, call, worker, token, now_ms)
-    if is_ours and call.action == "SetChargingProfile":
+    if is_ours and call.action in ("SetChargingProfile", "ClearChargingProfile"):
         charge_point = identities.row_of(db, call.charge_point_id)
         if charge_point is not None:
-            profiles.count_write(db, charge_point, now_ms)
+            _note_profiles(db, charge_point, call, now_ms)
     return is_ours
+
+
+def _note_profiles(db: Database, charge_point: int, call: QueuedCall, now_ms: int) -> None:
+    """Count the profile of a Call that is sent now, and put what it may change in doubt."""
+    if call.action == "SetChargingProfile":
+        profiles.count_write(db, charge_point, now_ms)
+    # The Call is sent whatever its payload: it may have come with --force.
+    try:
+        with db.savepoint():
+            payload = json.loads(call.payload)
+            if call.action == "SetChargingProfile":
+                profile = profile_of(payload)
+                if profile is not None:
+                    unanswered.record_sent(db, charge_point, call.call_id, profile, now_ms)
+            else:
+                filters = _filters_of(payload)
+                if filters is not None:
+                    unanswered.doubt(db, charge_point, call.call_id, **filters)
+    # Lone surrogates, and numbers beyond those of SQLite.
+    except (ValueError, OverflowError):
+        log.exception("the profiles that a %s may change cannot be noted", call.action)
 
 
 def settle(
@@ -164,6 +185,7 @@ def _store_profile(db: Database, ended: EndedCall) -> Sequence[str]:
 
     Nothing is known of one that was not answered.
     """
+    _end_doubts(db, ended)
     profile = profile_of(ended.payload)
     if profile is None:
         return ()
@@ -190,26 +212,30 @@ def _store_profile(db: Database, ended: EndedCall) -> Sequence[str]:
 
 def _delete_profiles(db: Database, ended: EndedCall) -> Sequence[str]:
     """Delete the profiles that a ClearChargingProfile has removed (§5.5)."""
-    numbers = [ended.payload.get(name) for name in ("id", "connectorId", "stackLevel")]
-    purpose = ended.payload.get("chargingProfilePurpose")
+    _end_doubts(db, ended)
+    filters = _filters_of(ended.payload)
+    # Unknown: the charger has none of these.
+    if filters is not None and ended.has_status("Accepted", "Unknown"):
+        profiles.record_cleared(db, ended.charge_point, **filters)
+    return ()
+
+
+def _end_doubts(db: Database, ended: EndedCall) -> None:
+    """End the doubts about the profiles of a Call if the charger has answered it."""
+    if ended.outcome.state in ("answered", "refused"):
+        unanswered.record_answered(db, ended.call_id)
+
+
+def _filters_of(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the filters of a ClearChargingProfile by column, or None if they are no filters."""
+    numbers = [payload.get(name) for name in ("id", "connectorId", "stackLevel")]
+    purpose = payload.get("chargingProfilePurpose")
     # A Call that was sent with --force may have any payload.
     is_valid = all(value is None or type(value) is int for value in numbers)
-    # Unknown: the charger has none of these.
-    if (
-        is_valid
-        and (purpose is None or isinstance(purpose, str))
-        and ended.has_status("Accepted", "Unknown")
-    ):
-        profile_id, connector_id, stack_level = numbers
-        profiles.record_cleared(
-            db,
-            ended.charge_point,
-            profile_id=profile_id,
-            connector_id=connector_id,
-            purpose=purpose,
-            stack_level=stack_level,
-        )
-    return ()
+    if not is_valid or not (purpose is None or isinstance(purpose, str)):
+        return None
+    names = ("profile_id", "connector_id", "stack_level", "purpose")
+    return dict(zip(names, (*numbers, purpose), strict=True))
 
 
 def _text(value: object) -> str:

@@ -102,7 +102,7 @@ class Installed(NamedTuple):
 
     working_until_ms   when the working limit ends by itself, None if it does not
     accepted_ms        when the charger has accepted the newest of them
-    pending_ma         a limit that it was sent, and may have accepted or not
+    pending_ma         the highest limit that it was sent and has not answered
     pending_until_ms   when that ends by itself, None if it does not
     """
 

@@ -17,30 +17,27 @@ from shocpp.energy.model import (
     SILENT,
     Connector,
     Facts,
-    Installed,
     Key,
     Session,
     SiteReading,
 )
 from shocpp.ocpp.charging_profiles import (
-    DEFAULT_PROFILE,
-    TX_PROFILE,
     WATT,
     Variant,
-    working_id,
 )
 from shocpp.ocpp.identity import identity_key
-from shocpp.site.observations import observed_of
+from shocpp.site.observations import Place, installed_of, observed_of
 from shocpp.site.present import chosen_of
 from shocpp.store import calls
 from shocpp.store.charge_points import present
 from shocpp.store.charge_points.charging import ConnectorState
 from shocpp.store.database import Database
-from shocpp.store.site import chargers, limits, observed, profiles, set_points
+from shocpp.store.site import chargers, limits, observed, profiles, set_points, unanswered
 from shocpp.store.site.chargers import OpenSession, SiteCharger
 from shocpp.store.site.observed import ObservedCurrent
 from shocpp.store.site.profiles import HOUR_MS, InstalledProfile
 from shocpp.store.site.set_points import StoredSetPoint
+from shocpp.store.site.unanswered import UnansweredProfile
 
 LATE_MS = 300_000
 """The age of a start at its receipt from which its transaction may be over already."""
@@ -75,6 +72,7 @@ class ChargerFacts(NamedTuple):
     installed  the profiles that it has accepted
     has_told   True if its configuration keys about profiles are known
     refused    the kinds of profiles that it has refused, by connector
+    unanswered  the profiles that it may have or lack, because it has not answered
     """
 
     charger: SiteCharger
@@ -82,6 +80,7 @@ class ChargerFacts(NamedTuple):
     installed: Sequence[InstalledProfile]
     has_told: bool
     refused: Mapping[int, frozenset[Variant]] = {}
+    unanswered: Sequence[UnansweredProfile] = ()
 
     def at(self, connector_id: int) -> "ChargerFacts":
         """Return the facts with the choice that is left at one connector."""
@@ -140,6 +139,7 @@ class _Gathering:
         self._choices = limits.present(db, now_ms)
         self._installed = _by_charger(profiles.installed(db))
         self._refused = _by_charger(profiles.refused(db))
+        self._unanswered = _by_charger(unanswered.present(db))
         self._writes = profiles.writes(db, (now_ms - 24 * HOUR_MS) // HOUR_MS + 1)
         self._observed = {
             (one.charge_point_id, one.connector_id): one for one in observed.present(db)
@@ -193,7 +193,8 @@ class _Gathering:
             # It knows no profiles at all: to try each kind would take a minute.
             choice = ProfileChoice()
         installed = self._installed.get(name, ())
-        return ChargerFacts(charger, choice, installed, bool(told), refused)
+        doubts = self._unanswered.get(name, ())
+        return ChargerFacts(charger, choice, installed, bool(told), refused, doubts)
 
     def _connector_ids(self, charger: SiteCharger) -> list[int]:
         """Return the connectors of a charger; one that has reported none has one.
@@ -228,7 +229,14 @@ class _Gathering:
             None if chosen is None else chosen.limit_ma,
             charger.connected_ms is not None,
             session,
-            _installed(facts, connector_id, open_session, stored, now_ms),
+            installed_of(
+                Place(connector_id, None if open_session is None else open_session.transaction_id),
+                facts.installed,
+                facts.unanswered,
+                None if stored is None else stored.base_ma,
+                now_ms,
+                has_one_profile=facts.has_one_profile,
+            ),
             None if report is None else observed_of(report, len(power.phases)),
             refuses,
             self._is_silent(stored),
@@ -298,54 +306,3 @@ def _by_charger(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         by_charger.setdefault(row.charge_point_id, []).append(row)
     return by_charger
-
-
-def _installed(
-    facts: ChargerFacts,
-    connector_id: int,
-    session: OpenSession | None,
-    stored: StoredSetPoint | None,
-    now_ms: int,
-) -> Installed:
-    """Return the limits in force at a connector by the profiles that its charger has accepted.
-
-    The highest level wins, and a TxProfile wins over a TxDefaultProfile (OCPP 1.6 §3.13.2).
-    """
-    of_connector = [one for one in facts.installed if one.connector_id in (0, connector_id)]
-    mine = [one for one in of_connector if one.ends_ms is None or one.ends_ms > now_ms]
-    if all(one.profile_id != working_id(connector_id) for one in mine):
-        # The end of the last working limit dates the base that came into force.
-        mine += [one for one in of_connector if one.profile_id == working_id(connector_id)]
-    defaults = [one for one in mine if one.purpose == DEFAULT_PROFILE]
-    working_limit = working_id(connector_id)
-    lasting = [one for one in defaults if one.ends_ms is None and one.profile_id != working_limit]
-    of_session = [
-        one
-        for one in mine
-        if one.purpose == TX_PROFILE
-        and session is not None
-        and one.transaction_id in (None, session.transaction_id)
-    ]
-    base = max(lasting, key=_rank, default=None)
-    above = [one for one in defaults if one not in lasting and _is_above(one, base)]
-    working = max(of_session or above, key=_rank, default=None)
-    accepted_ms = max((one.accepted_ms for one in (base, working) if one is not None), default=0)
-    if facts.has_one_profile and base is not None and working is None:
-        # Its one profile is both: the base is what was decided for it.
-        decided_ma = base.limit_ma if stored is None or stored.base_ma is None else stored.base_ma
-        return Installed(decided_ma, base.limit_ma, None, accepted_ms)
-    return Installed(
-        None if base is None else base.limit_ma,
-        None if working is None else working.limit_ma,
-        None if working is None else working.ends_ms,
-        accepted_ms,
-    )
-
-
-def _rank(profile: InstalledProfile) -> tuple[int, int]:
-    # The profile of a connector wins over that of all.
-    return profile.stack_level, profile.connector_id
-
-
-def _is_above(profile: InstalledProfile, base: InstalledProfile | None) -> bool:
-    return base is None or _rank(profile) > _rank(base)

@@ -109,7 +109,7 @@ class _Plan:
         installed = self._installed(base_id(self._id))
         variant = self._facts.choice.base
         if limit_ma is None:
-            if installed is not None:
+            if installed is not None or self._is_in_doubt(base_id(self._id)):
                 yield self._clear(RAISE, base_id(self._id))
         elif variant is not None and self._differs(installed, variant, limit_ma):
             yield self.set(self._rank(limit_ma), self._base(variant, limit_ma))
@@ -134,7 +134,7 @@ class _Plan:
         base_ma, variant = self._base_ma, self._facts.choice.base
         installed = self._installed(base_id(self._id))
         if base_ma is None:
-            if installed is not None:
+            if installed is not None or self._is_in_doubt(base_id(self._id)):
                 yield self._clear(RAISE, base_id(self._id))
             return
         if variant is None or not self._differs(installed, variant, base_ma):
@@ -147,7 +147,7 @@ class _Plan:
         limit_ma = self._limit_ma
         if limit_ma is None:
             # The next session must not begin with the limit of this one.
-            if installed is not None:
+            if installed is not None or self._is_in_doubt(working_id(self._id)):
                 yield self._clear(BASE, working_id(self._id))
             return
         if variant is None:
@@ -177,11 +177,17 @@ class _Plan:
         """Return True if a profile is not installed as it is to be, or may have been lost."""
         if installed is None or installed.variant != variant or installed.limit_ma != limit_ma:
             return True
+        if self._is_in_doubt(installed.profile_id):
+            return True
         charger = self._facts.charger
         has_booted = (charger.booted_ms or 0) > installed.accepted_ms
         return installed.firmware != charger.firmware or (
             has_booted and self._connector.writes < MOST_AFTER_BOOTS
         )
+
+    def _is_in_doubt(self, profile_id: int) -> bool:
+        """Return True if a Call without an answer may have changed a profile."""
+        return any(one.profile_id == profile_id for one in self._facts.unanswered)
 
     def _is_of_other(self, installed: InstalledProfile | None) -> bool:
         session = self._connector.session

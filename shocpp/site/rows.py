@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
-from shocpp.energy.model import Decision, Key
+from shocpp.energy.model import IGNORES, Decision, Key
 from shocpp.energy.standing import in_force
 from shocpp.language.site import stored_reason
+from shocpp.ocpp.charging_profiles import base_id, working_id
 from shocpp.site.calls import Sent
 from shocpp.site.facts import Gathered
+from shocpp.store.database import Database
+from shocpp.store.site import unanswered
 from shocpp.store.site.set_points import StoredSetPoint
 
 
@@ -46,6 +49,21 @@ def rows_of(
             )
         )
     return rows
+
+
+def doubt_ignored(db: Database, gathered: Gathered, decision: Decision) -> None:
+    """Put the profiles that chargers have begun to ignore in doubt: they may have lost them.
+
+    So they are sent once more. `gathered` has the former set points.
+    """
+    for point in decision.set_points:
+        former = gathered.stored.get(point.key)
+        if former is None or point.standing != IGNORES or former.standing == IGNORES:
+            continue
+        name, connector_id = point.key
+        for profile_id in (base_id(connector_id), working_id(connector_id)):
+            row = gathered.chargers[name].charger.row
+            unanswered.doubt(db, row, None, profile_id=profile_id)
 
 
 def limits_in_force(gathered: Gathered, moment_ms: int) -> dict[Key, int]:

@@ -27,7 +27,7 @@ from shocpp.settings import Settings
 from shocpp.site.calls import Queued, SiteCalls
 from shocpp.site.facts import Gathered, gather
 from shocpp.site.meter import MeterPolling
-from shocpp.site.rows import limits_in_force, rows_of
+from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
 from shocpp.site.rules import conf_of, store_text
 from shocpp.site.thread import Connect
 from shocpp.store import properties
@@ -233,6 +233,7 @@ class Ticks:
             if wanted:
                 queued = self._calls.queue(db, gathered, wanted, self._doorbell, moment_ms)
                 rows = rows_of(gathered, decision, queued.limits, moment_ms)
+            doubt_ignored(db, gathered, decision)
             set_points.store(db, rows)
             if ends:
                 set_points.forget_state(db)

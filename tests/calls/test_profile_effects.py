@@ -22,7 +22,7 @@ from shocpp.ocpp.json_text import to_text
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.site import profiles
+from shocpp.store.site import profiles, unanswered
 from tests.world.desk import Desk
 
 BASE = Profile(1, base_id(1), Variant(DEFAULT_PROFILE, ABSOLUTE, 0, AMPERE), 6_000)
@@ -135,6 +135,67 @@ def test_a_profile_without_an_answer_is_counted_and_nothing_else(desk: Desk) -> 
     desk.books.write([Settle("token", call_id, late)], desk.now_ms)
     assert desk.query("SELECT state FROM call") == ["expired"]
     assert (installed(desk), refusals(desk), writes(desk)) == ([], [], 1)
+
+
+def end(desk: Desk, action: str, payload: dict[str, Any], state: str = "unknown") -> None:
+    """Send a Call to the garage, which loses its line before it answers."""
+    lost = CallOutcome(state, None, None, "the connection ended")
+    desk.books.write([Settle("token", send(desk, action, payload), lost)], desk.now_ms)
+    desk.now_ms += 1_000
+
+
+def doubts(desk: Desk) -> list[tuple[int, int | None]]:
+    """Return profile id and limit of the profiles of which nobody knows."""
+    return [(one.profile_id, one.limit_ma) for one in unanswered.present(desk.db)]
+
+
+def test_a_profile_is_in_doubt_until_its_place_is_known(desk: Desk) -> None:
+    install(desk, BASE, ACCEPTED)
+    assert doubts(desk) == []
+    end(desk, "SetChargingProfile", set_payload(BASE._replace(limit_ma=16_000), desk.now_ms))
+    assert doubts(desk) == [(base_id(1), 16_000)]
+    # The highest of those without an answer counts, also after a refusal of the last one.
+    end(desk, "SetChargingProfile", set_payload(BASE, desk.now_ms), "expired")
+    install(desk, BASE._replace(limit_ma=8_000), {"status": "Rejected"})
+    assert doubts(desk) == [(base_id(1), 16_000)]
+    install(desk, BASE, ACCEPTED)
+    assert doubts(desk) == []
+    install(desk, BASE._replace(limit_ma=8_000), "InternalError")
+    assert doubts(desk) == []
+
+
+def test_a_profile_is_in_doubt_from_its_sending_on(desk: Desk) -> None:
+    call_id = send(desk, "SetChargingProfile", set_payload(BASE, desk.now_ms))
+    (one,) = unanswered.present(desk.db)
+    assert (one.call_id, one.limit_ma, one.ends_ms) == (call_id, 6_000, None)
+    assert clear(desk, clear_payload(base_id(1)), "Unknown") == []
+    assert doubts(desk) == []
+
+
+def test_a_clear_without_an_answer_puts_what_it_may_remove_in_doubt(desk: Desk) -> None:
+    for connector in (1, 2):
+        profile = BASE._replace(connector_id=connector, profile_id=base_id(connector))
+        install(desk, profile, ACCEPTED)
+    end(desk, "ClearChargingProfile", clear_payload(base_id(2)))
+    assert (installed(desk), doubts(desk)) == ([base_id(1), base_id(2)], [(base_id(2), None)])
+    end(desk, "ClearChargingProfile", {"id": "x"})
+    end(desk, "ClearChargingProfile", {"id": 2**70})
+    odd = BASE._replace(variant=BASE.variant._replace(purpose="\ud800"))
+    end(desk, "SetChargingProfile", set_payload(odd, desk.now_ms))
+    assert doubts(desk) == [(base_id(2), None)]
+    end(desk, "ClearChargingProfile", {})
+    assert doubts(desk) == [(base_id(1), None), (base_id(2), None)]
+    assert clear(desk, {}, "Accepted") == []
+    assert doubts(desk) == []
+
+
+def test_the_doubt_about_a_session_ends_with_it(desk: Desk) -> None:
+    transaction_id = desk.start()
+    working = WORKING._replace(transaction_id=transaction_id)
+    end(desk, "SetChargingProfile", set_payload(working, desk.now_ms))
+    assert doubts(desk) == [(working_id(1), 10_000)]
+    desk.stop(transaction_id, 9_043_000)
+    assert doubts(desk) == []
 
 
 def test_other_calls_are_no_writes(desk: Desk) -> None:

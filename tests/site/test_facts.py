@@ -15,7 +15,7 @@ from shocpp.site.facts import Gathered, gather
 from shocpp.site.observations import observed_of
 from shocpp.store.charge_points import identities
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.site import limits, observed, profiles, set_points
+from shocpp.store.site import limits, observed, profiles, set_points, unanswered
 from shocpp.store.site.limits import LimitChoice
 from shocpp.store.site.observed import ObservedCurrent, Seen
 from shocpp.store.site.set_points import StoredSetPoint
@@ -153,6 +153,27 @@ def test_the_limits_in_force_follow_from_what_was_accepted(desk: Desk) -> None:
     assert in_force(only(desk), desk.now_ms) == 16_000
     desk.now_ms += 840_000
     assert in_force(only(desk), desk.now_ms) == 6_000
+
+
+def send(desk: Desk, *sent: Profile) -> None:
+    with desk.db.writing(keys=NO_KEYS):
+        for profile in sent:
+            unanswered.record_sent(desk.db, row_of(desk), "call", profile, desk.now_ms)
+
+
+def test_a_limit_without_an_answer_is_pending_until_its_end(desk: Desk) -> None:
+    working = Profile(1, working_id(1), WORKING, 6_000, 3, desk.start(), 900, desk.now_ms)
+    accept(desk, Profile(1, base_id(1), BASE, 6_000))
+    assert only(desk).installed[4:] == (None, None)
+    send(desk, working._replace(limit_ma=16_000))
+    assert only(desk).installed[4:] == (16_000, desk.now_ms + 900_000)
+    # Below a working limit a base has no effect, until that ends.
+    send(desk, Profile(1, base_id(1), BASE, 20_000))
+    assert only(desk).installed[4:] == (20_000, None)
+    accept(desk, working)
+    assert only(desk).installed == (6_000, 6_000, desk.now_ms + 900_000, desk.now_ms, None, None)
+    desk.now_ms += 900_000
+    assert only(desk).installed[4:] == (20_000, None)
 
 
 def test_the_highest_level_counts_also_of_a_profile_by_hand(desk: Desk) -> None:

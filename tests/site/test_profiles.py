@@ -22,6 +22,7 @@ from shocpp.site.profiles import (
 )
 from shocpp.store.site.chargers import SiteCharger
 from shocpp.store.site.profiles import InstalledProfile
+from shocpp.store.site.unanswered import UnansweredProfile
 
 NOW_MS = 1_800_000_000_000
 PLAIN = profile_choice("maker", "model", "1", Capabilities())
@@ -81,7 +82,7 @@ def wanted(
         *profiles,
         choice=more.pop("choice", PLAIN),
         booted_ms=more.pop("booted_ms", 0),
-    )
+    )._replace(unanswered=more.pop("unanswered", ()))
     calls = []
     for one in wanted_calls(facts, connector(*profiles, **more), set_point, NOW_MS):
         profile = one.payload.get("csChargingProfiles")
@@ -159,6 +160,37 @@ def test_limits_are_sent_again_after_a_boot_or_an_update(change: dict[str, Any])
     # A charger that boots at each reconnect is spared.
     frequent = wanted(point(None), base, charges=False, booted_ms=NOW_MS - 650_000, writes=100)
     assert frequent == ([] if "accepted_ms" in change else calls)
+
+
+def in_doubt(profile: InstalledProfile) -> UnansweredProfile:
+    return UnansweredProfile(*profile[:5], None, None, profile.transaction_id, None)
+
+
+def test_limits_in_doubt_are_sent_again() -> None:
+    base, working = in_doubt(BASE_OF_6), in_doubt(WORKING_OF_16)
+    both = BASE_OF_6, WORKING_OF_16
+    assert wanted(point(16_000), *both, unanswered=[base]) == [(BASE, "Set", 6)]
+    assert wanted(point(16_000), *both, unanswered=[working]) == [(KEEP_ALIVE, "Set", 16)]
+    one = profile_choice("ABB", "Terra", "1", Capabilities(max_installed=1))
+    kept = installed(one.bases[0], 16_000)
+    calls = wanted(point(16_000), kept, choice=one, unanswered=[in_doubt(kept)])
+    assert [call[1:] for call in calls] == [("Set", 16)]
+
+
+def test_a_limit_that_may_be_there_is_cleared() -> None:
+    base, working = in_doubt(BASE_OF_6), in_doubt(WORKING_OF_16)
+    assert wanted(None, unanswered=[base, working]) == [
+        (RAISE, "Clear", base_id(1)),
+        (BASE, "Clear", working_id(1)),
+    ]
+
+
+def test_a_refusal_at_another_connector_changes_no_limit() -> None:
+    plain = charger()._replace(refused={2: frozenset(PLAIN.bases)})
+    (call, _) = wanted_calls(plain, connector(), point(0), NOW_MS)
+    assert call.connector_id == 1
+    second = connector(charges=False)._replace(key=("garage", 2))
+    assert [*wanted_calls(plain, second, point(None), NOW_MS)] == []
 
 
 def test_one_profile_is_both_where_a_charger_takes_one_only() -> None:

@@ -111,9 +111,15 @@ def record_accepted(db: Database, charge_point: int, profile: Profile, now_ms: i
     It replaces the one with its id, and that of its connector, purpose and level (§3.13.2).
     """
     purpose, kind, stack_level, unit = profile.variant
+    for table in ("installed_profile", "unanswered_profile"):
+        db.execute(
+            f"DELETE FROM {table} WHERE charge_point = ? AND profile_id = ?",
+            (charge_point, profile.profile_id),
+        )
     db.execute(
-        "DELETE FROM installed_profile WHERE charge_point = ? AND profile_id = ?",
-        (charge_point, profile.profile_id),
+        "DELETE FROM unanswered_profile WHERE charge_point = ? AND connector_id = ?"
+        " AND purpose = ? AND stack_level = ?",
+        (charge_point, profile.connector_id, purpose, stack_level),
     )
     db.execute(
         "INSERT OR REPLACE INTO installed_profile (charge_point, connector_id, purpose,"
@@ -175,10 +181,11 @@ def record_cleared(
     }
     given = {name: value for name, value in filters.items() if value is not None}
     terms = "".join(f" AND {name} = ?" for name in given)
-    db.execute(
-        f"DELETE FROM installed_profile WHERE charge_point = ?{terms}",
-        (charge_point, *given.values()),
-    )
+    for table in ("installed_profile", "unanswered_profile"):
+        db.execute(
+            f"DELETE FROM {table} WHERE charge_point = ?{terms}",
+            (charge_point, *given.values()),
+        )
 
 
 def distrust(db: Database) -> None:
