@@ -12,7 +12,7 @@ from shocpp.errors import UsageError
 from shocpp.settings import Settings
 from shocpp.site.leader import ring_leader
 from shocpp.store import calls
-from shocpp.store.charge_points import connections
+from shocpp.store.charge_points import charging, connections
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import limits, set_points
@@ -36,7 +36,7 @@ ACCEPTED, REFUSED, NO_ANSWER, OFFLINE, WAITING = ANSWERS = (
 )
 """The answers of a charger to a chosen limit.
 
-    accepted   it keeps what was decided for it, which is at most the limit
+    accepted   it has accepted what was decided for it, which is at most the limit
     refused    it has refused every form of the limit so far
     no answer  it was sent the limit, and has not answered
     offline    it is not connected; it gets the limit when it is
@@ -47,12 +47,13 @@ ACCEPTED, REFUSED, NO_ANSWER, OFFLINE, WAITING = ANSWERS = (
 class ChosenLimit(NamedTuple):
     """A limit that was stored: the identity of the charger, and the connector or None for all.
 
-    Decisions from `chosen_ms` on know it.
+    Decisions from `chosen_ms` on know it. `is_led` is False if no server was there to decide.
     """
 
     charge_point_id: str
     connector_id: int | None
     chosen_ms: int
+    is_led: bool = True
 
 
 def parse_limit(text: str) -> int | None:
@@ -112,8 +113,8 @@ def choose_limit(
     """Store a limit that a person has chosen, and wake the leader; None withdraws it.
 
     `charge_point` is an identity, a serial, or None for the only connected one. Without a
-    `connector_id` the limit is that of each connector, and withdrawing ends those of single ones,
-    too. Raises UsageError, Unreachable and Ambiguous as `calls.addressing`.
+    `connector_id` the limit is that of each connector, and ends those of single ones.
+    Raises UsageError, Unreachable and Ambiguous as `calls.addressing`.
     """
     if limit_ma is not None and limit_ma != 0 and not LEAST_MA <= limit_ma <= 1000 * MOST_A:
         raise UsageError(
@@ -123,14 +124,25 @@ def choose_limit(
     if connector_id is not None and not 1 <= connector_id <= 999:
         raise UsageError(f"there is no connector {connector_id}; the first one is 1")
     name = resolve_identity(db, charge_point) if charge_point is not None else only_connected(db)
+    if limit_ma is not None and connector_id is not None:
+        _check_connector(db, name, connector_id)
     with db.writing(keys=NO_KEYS.at(name)):
-        if limit_ma is None:
+        if limit_ma is None or connector_id is None:
             limits.withdraw(db, name, connector_id)
-        else:
+        if limit_ma is not None:
             connector = ALL_CONNECTORS if connector_id is None else connector_id
             limits.choose(db, LimitChoice(name, connector, limit_ma, until_ms, by, now_ms))
-    ring_leader(settings.database)
-    return ChosenLimit(name, connector_id, now_ms)
+    return ChosenLimit(name, connector_id, now_ms, ring_leader(settings.database))
+
+
+def _check_connector(db: Database, name: str, connector_id: int) -> None:
+    """Raise UsageError if a charger has reported connectors, but not this one."""
+    reported = {state.connector_id for state in charging.connectors(db, name)}
+    reported |= {session.connector_id for session in charging.open_at(db, name)}
+    reported.discard(0)
+    if reported and connector_id not in reported:
+        numbers = ", ".join(map(str, sorted(reported)))
+        raise UsageError(f"{name} has no connector {connector_id}; it has {numbers}")
 
 
 def await_set_point(db: Database, chosen: ChosenLimit, limit_ma: int, timeout_s: float) -> str:

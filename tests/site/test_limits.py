@@ -88,9 +88,9 @@ def test_a_limit_of_a_connector_stands_beside_that_of_its_charger(migrated_home:
             choose_limit(db, settings, name, connector_id, limit_ma, None, "anna", now_ms())
 
         choose("garage", None, 10_000)
+        choose("garage", None, 12_000)
         choose("garage", 2, 0)
         choose("yard", None, 8_000)
-        choose("garage", None, 12_000)
         assert present(db) == [
             ("Garage", 0, 12_000, None, "anna"),
             ("Garage", 2, 0, None, "anna"),
@@ -98,6 +98,10 @@ def test_a_limit_of_a_connector_stands_beside_that_of_its_charger(migrated_home:
         ]
         choose("garage", 2, None)
         assert [one[:2] for one in present(db)] == [("Garage", 0), ("yard", 0)]
+        choose("garage", 2, 6_000)
+        choose("garage", None, 16_000)
+        assert present(db)[0] == ("Garage", 0, 16_000, None, "anna")
+        assert len(present(db)) == 2, "a limit of the charger ends that of its connector"
         choose("garage", 2, 6_000)
         choose("garage", None, None)
         assert [one[:2] for one in present(db)] == [("yard", 0)]

@@ -32,7 +32,7 @@ def test_the_command_waits_for_the_charger_and_says_that_it_keeps_the_limit(
     home: Home, charger: Charger
 ) -> None:
     chosen = home.run("shocpp", "limit", "-c", "garage", "10A", "-t", "20")
-    assert (chosen.stdout, chosen.returncode) == ("garage: 10 A; garage keeps it\n", 0)
+    assert (chosen.stdout, chosen.returncode) == ("garage: 10 A; garage has accepted it\n", 0)
     assert limits(charger) == [10]
     shown = json.loads(home.run("shocpp", "site", "--json").stdout)
     (point,) = shown["connectors"]
@@ -57,7 +57,7 @@ def test_a_canned_call_is_answered_when_the_charger_has_accepted(
     headers = {"Authorization": f"Bearer {token_of(home, 'admin')}"}
     for _ in range(2):
         answer = send(server.port, "GET", "/cgi-bin/caller?canned=slow", headers)
-        assert (answer.status, answer.text) == (200, "garage lädt mit höchstens 8 A.\n")
+        assert (answer.status, answer.text) == (200, "garage ist auf 8 A begrenzt.\n")
     assert limits(charger) == [8], "a double tap sends nothing twice"
     driver = {"Authorization": f"Bearer {token_of(home, 'driver', 'family-y')}"}
     refused = send(server.port, "GET", "/cgi-bin/caller?canned=slow", driver)

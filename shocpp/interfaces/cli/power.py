@@ -25,17 +25,21 @@ from shocpp.settings import Settings, read_settings
 from shocpp.store.database import Database, open_database
 
 if TYPE_CHECKING:
+    from shocpp.site.limits import ChosenLimit
     from shocpp.site.present import ConnectorPresent, SitePresent
     from shocpp.store.site.limits import LimitChoice
 
 _ANSWERS = {
-    "accepted": (0, "{charger} keeps it"),
+    "accepted": (0, "{charger} has accepted it"),
     "offline": (0, "{charger} is not connected; it gets the limit when it is"),
     "refused": (1, "{charger} refuses limits; see: shocpp calls"),
     "no answer": (1, "{charger} has not answered; see: shocpp calls"),
-    "waiting": (1, "{charger} was not sent it yet: no server runs, or it takes no Calls yet"),
+    "waiting": (1, "{charger} was not sent it yet: it may take no Calls yet; see: shocpp site"),
 }
 """The exit code and the sentence for each answer of a charger (`site.limits.ANSWERS`)."""
+
+_NO_SERVER = "no server runs that could send it; see: shocpp check"
+"""The end of a sentence about a limit that nobody sends."""
 
 _CHOICES = (
     *(Column("CHARGER", 8), Column("CONNECTOR"), Column("LIMIT", is_figure=True)),
@@ -97,7 +101,13 @@ def _choose(
     timeout_s: float,
 ) -> tuple[int, str]:
     """Choose a limit, wait for the charger, and return the exit code and the line."""
-    from shocpp.site.limits import await_set_point, choose_limit, parse_limit, parse_until
+    from shocpp.site.limits import (
+        ACCEPTED,
+        await_set_point,
+        choose_limit,
+        parse_limit,
+        parse_until,
+    )
 
     # click's FloatRange accepts NaN, and no wait would end then.
     if not timeout_s <= MAX_TIMEOUT_S:
@@ -113,11 +123,31 @@ def _choose(
     display = Display(db, settings)
     charger = display.charger(chosen.charge_point_id, connector)
     if limit_ma is None:
-        return 0, f"{charger} has no chosen limit any more"
+        line = f"{charger} has no chosen limit any more"
+        return (0, line) if chosen.is_led else (1, f"{line}; {_NO_SERVER}")
     end = "" if until_ms is None else f" until {display.moment(until_ms)}"
-    code, sentence = _ANSWERS[await_set_point(db, chosen, limit_ma, timeout_s)]
-    limit_text = amperes(limit_ma, settings.language)
-    return code, f"{charger}: {limit_text}{end}; {sentence.format(charger=charger)}"
+    line = f"{charger}: {amperes(limit_ma, settings.language)}{end}"
+    if not chosen.is_led:
+        return 1, f"{line}; it is stored, and {_NO_SERVER}"
+    answer = await_set_point(db, chosen, limit_ma, timeout_s)
+    code, sentence = _ANSWERS[answer]
+    lower = _lower_limit(db, settings, chosen, limit_ma) if answer == ACCEPTED else ""
+    return code, f"{line}; {sentence.format(charger=charger)}{lower}"
+
+
+def _lower_limit(db: Database, settings: Settings, chosen: "ChosenLimit", limit_ma: int) -> str:
+    """Return the limit below the chosen one that is in force, empty without one."""
+    from shocpp.site.present import site_present
+
+    lower = [
+        (one.limit_ma, one.reason)
+        for one in site_present(db, settings, now_ms()).connectors
+        if one.charge_point == chosen.charge_point_id
+        and chosen.connector_id in (None, one.connector_id)
+        and one.limit_ma is not None
+        and one.limit_ma < limit_ma
+    ]
+    return f"; in force: {min(lower)[1]}" if lower else ""
 
 
 def _list_choices(db: Database, settings: Settings, *, as_json: bool) -> None:

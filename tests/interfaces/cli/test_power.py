@@ -57,7 +57,7 @@ def test_a_limit_is_chosen_listed_and_taken_back(home: Home) -> None:
     store_set_points(home, [set_point("garage", 1, None, "base")])
     decide_for_ever(home)
     assert output(home, "limit", "-c", "219010", "10A", "--until", "2999-01-31 06:00") == (
-        "garage: 10 A until 2999-01-31 06:00; garage keeps it\n"
+        "garage: 10 A until 2999-01-31 06:00; garage has accepted it\n"
     ), "its base of 6 A is below the limit"
     ((name, connector_id, limit_ma, until_ms, by),) = chosen(home)
     assert (name, connector_id, limit_ma) == ("garage", 0, 10_000)
@@ -77,9 +77,39 @@ def test_a_limit_that_nobody_sends_is_1_and_stays(home: Home) -> None:
     """The leader of this database is not a server that sends."""
     printed = output(home, "limit", "-c", "garage", "8A", "--connector", "1", "-t", "0.3", code=1)
     assert printed == (
-        "garage/1: 8 A; garage/1 was not sent it yet: no server runs, or it takes no Calls yet\n"
+        "garage/1: 8 A; garage/1 was not sent it yet: it may take no Calls yet; see: shocpp site\n"
     )
     assert [row[:3] for row in chosen(home)] == [("garage", 1, 8_000)]
+
+
+def test_a_lower_limit_in_force_is_said(home: Home) -> None:
+    store_set_points(home, [set_point("garage", 1, 10_000, "shares", cars=2, total_a=20)])
+    decide_for_ever(home)
+    assert output(home, "limit", "16A") == (
+        "garage: 16 A; garage has accepted it; in force: 10 A: two cars share 20 A\n"
+    )
+
+
+def test_a_connector_that_the_charger_does_not_have_is_refused(home: Home) -> None:
+    printed = output(home, "limit", "10A", "--connector", "3", code=2)
+    assert "garage has no connector 3; it has 1" in printed
+    assert chosen(home) == []
+
+
+def test_a_limit_without_a_server_is_stored_and_1(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    home = Home(tmp_path_factory.mktemp("alone") / "home")
+    server = Server(home)
+    with Charger(server, "garage") as garage:
+        garage.boot().report("Available")
+    server.stop()
+    assert "10 A; it is stored, and no server runs" in output(
+        home, "limit", "-c", "garage", "10A", code=1
+    )
+    assert [row[:3] for row in chosen(home)] == [("garage", 0, 10_000)]
+    assert "no server runs" in output(home, "limit", "-c", "garage", "off", code=1)
+    assert chosen(home) == []
 
 
 @pytest.mark.parametrize(
@@ -164,8 +194,8 @@ def test_a_canned_call_chooses_a_limit_and_says_so(home: Home) -> None:
         assert ended.returncode == code, ended
         return (ended.stdout + ended.stderr).strip()
 
-    assert spoken("slow", "de") == "garage lädt mit höchstens 10 A."
-    assert spoken("slow", "en") == "garage charges with at most 10 A."
+    assert spoken("slow", "de") == "garage ist auf 10 A begrenzt."
+    assert spoken("slow", "en") == "garage is limited to 10 A."
     assert [row[:3] for row in chosen(home)] == [("garage", 0, 10_000)], "a repeat changes nothing"
     # The base of 6 A that it has is no pause, and nobody sends another one.
     assert spoken("pause", "de", 1) == (
@@ -190,5 +220,5 @@ def test_a_canned_call_waits_for_no_charger_that_is_away(
     server.stop()
     assert (ended.returncode, ended.stdout) == (
         0,
-        "garage ist gerade nicht verbunden; danach gilt das Limit.\n",
+        "garage ist gerade nicht verbunden; sobald sie wieder verbunden ist, gilt das Limit.\n",
     )
