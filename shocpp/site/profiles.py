@@ -1,8 +1,8 @@
 """The Calls that bring the limits of a connector into its charger.
 
 The base is a profile without a duration that stays in force without the server. The working limit
-of a session lies on top of it for WORKING_S, and is sent again while the session goes on. Of some
-chargers one profile is both.
+of a session lies on top of it for WORKING_S or longer, and is sent again while the session goes on.
+Of some chargers one profile is both.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,13 @@ WORKING_S = 900
 
 KEEP_ALIVE_MS = 600_000
 """The age of a working limit at which it is sent again."""
+
+LOW_WORKING_S = WORKING_S + KEEP_ALIVE_MS // 1000
+"""The duration of a working limit below the base.
+
+Without the server each higher one ends before it, so that no car rises to its base while others
+still have more than theirs.
+"""
 
 MOST_AFTER_BOOTS = 100
 """Writes a day up to which the limits are sent again after each boot.
@@ -203,8 +210,9 @@ class _Plan:
 
     def working(self, variant: Variant, limit_ma: int) -> Profile:
         """Return the profile of a working limit."""
-        session = self._connector.session
+        session, base_ma = self._connector.session, self._base_ma
         assert session is not None, "a working limit is that of a session"
+        duration_s = LOW_WORKING_S if base_ma is not None and limit_ma < base_ma else WORKING_S
         return Profile(
             self._id,
             working_id(self._id),
@@ -212,7 +220,7 @@ class _Plan:
             limit_ma,
             len(self._connector.phases),
             session.transaction_id if variant.purpose == TX_PROFILE else None,
-            None if self._facts.choice.keeps_last else WORKING_S,
+            None if self._facts.choice.keeps_last else duration_s,
         )
 
     def set(self, rank: int, profile: Profile) -> Wanted:

@@ -1,5 +1,7 @@
 """Fair shares over time: the share table at set points, turns, needs, and a server that is gone."""
 
+import random
+
 import pytest
 
 from shocpp.energy.controller import decide
@@ -149,6 +151,24 @@ def test_the_sum_is_within_the_limit_15_minutes_after_the_server_is_gone(
     assert max(simulation.loads[-1]) <= limit_a * 1000, simulation.trace(gone_s - 60)
     served = min(number, limit_a // 6)
     assert simulation.loads[-1] == (6_000 * served,) * 3
+
+
+@pytest.mark.parametrize(("limit_a", "count"), [(20, 6), (35, 8)])
+def test_no_moment_after_the_server_is_gone_exceeds_the_limit(limit_a: int, count: int) -> None:
+    """A car at 0 A must not rise to its base while others still have more than theirs."""
+    for gone_s in (2_000, 2_410, 3_230, 4_460):
+        dice = random.Random(gone_s)
+        chargers = [Charger(f"p{number:02}") for number in range(count)]
+        simulation = Simulation(Remembering(decide), SiteRules(1_000 * limit_a), chargers)
+        simulation.run(60)
+        for charger in dice.sample(chargers, count):
+            simulation.plug(charger.name)
+            simulation.run(dice.randrange(20, 200))
+        simulation.run_until(gone_s)
+        simulation.is_server_up = False
+        simulation.run(1_600)
+        overshoot = simulation.overshoot(1_000 * limit_a, gone_s)
+        assert overshoot.longest_s <= 5, (gone_s, overshoot)
 
 
 def test_limits_with_a_duration_never_end_while_the_server_lives() -> None:

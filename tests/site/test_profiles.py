@@ -221,3 +221,10 @@ def test_a_working_profile_names_its_transaction_and_its_time() -> None:
     assert profile["chargingSchedule"]["duration"] == 900
     assert profile["chargingSchedule"]["startSchedule"].startswith("2027-01-15T07:59:00")
     assert profile["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] == 1
+
+
+def test_a_working_limit_below_the_base_outlasts_all_higher_ones() -> None:
+    facts = charger(BASE_OF_6)
+    (call,) = wanted_calls(facts, connector(BASE_OF_6), point(0), NOW_MS)
+    schedule = call.payload["csChargingProfiles"]["chargingSchedule"]
+    assert schedule["duration"] == 900 + 600

@@ -129,8 +129,16 @@ class Delivery:
     def _ends(self, installed: Installed, now_ms: int) -> bool:
         if self._duration_s is None or self._repeat_s is None:
             return False
+        duration_s = self._duration_of(installed.working_ma or 0, installed.base_ma)
         left_ms = (installed.working_until_ms or now_ms) - now_ms
-        return left_ms <= (self._duration_s - self._repeat_s) * 1000
+        return left_ms <= ((duration_s or 0) - self._repeat_s) * 1000
+
+    def _duration_of(self, limit_ma: int, base_ma: int | None) -> int | None:
+        """Return the duration of a working limit: one below the base outlasts all higher ones."""
+        if self._duration_s is None or self._repeat_s is None:
+            return self._duration_s
+        is_low = base_ma is not None and limit_ma < base_ma
+        return self._duration_s + self._repeat_s if is_low else self._duration_s
 
     def _settle(self, line: Line, second: int, now_ms: int) -> None:
         call, charger = line.call, line.charger
@@ -145,7 +153,8 @@ class Delivery:
             line.refuses, line.refused_s = True, second
             return
         # The working limit starts 60 s in the past, and so does its duration.
-        until_ms = None if self._duration_s is None else now_ms + self._duration_s * 1000
+        duration_s = self._duration_of(call.limit_ma, line.installed.base_ma)
+        until_ms = None if duration_s is None else now_ms + duration_s * 1000
         charger.accept(is_base=call.is_base, limit_ma=call.limit_ma, until_ms=until_ms)
         if call.is_base:
             line.installed = line.installed._replace(base_ma=call.limit_ma, accepted_ms=now_ms)
