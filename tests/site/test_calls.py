@@ -18,13 +18,13 @@ from shocpp.energy.model import (
 from shocpp.ocpp.charging_profiles import profile_of
 from shocpp.site.calls import SiteCalls
 from shocpp.site.facts import Gathered, gather
-from shocpp.site.rows import limits_in_force
+from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import connections
 from shocpp.store.charge_points.connections import NewConnection, WorkerRow
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.site import profiles
+from shocpp.store.site import profiles, set_points
 from tests.world.desk import Desk
 
 SITE = parse_site('{"limit_a": 35}', "", None)
@@ -140,6 +140,32 @@ def test_a_charger_has_one_call_at_a_time_and_the_newest_limit(leader: Leader) -
     with leader.db.writing(keys=NO_KEYS):
         calls.expire(leader.db, leader.desk.now_ms)
     assert leader.tick() == [("a", "SetChargingProfile", 0)]
+
+
+def test_a_limit_that_begins_to_be_ignored_is_sent_once_more(leader: Leader) -> None:
+    leader.connect("a")
+    leader.point("a", None)
+    decided(leader, "follows")
+    assert leader.tick() == [("a", "SetChargingProfile", 6)]
+    leader.desk.now_ms += 60_000
+    assert [call[1] for call in leader.tick()] == ["GetConfiguration"]
+    decided(leader, "follows")
+    assert leader.tick() == []
+    decided(leader, "ignores")
+    assert leader.tick() == [("a", "SetChargingProfile", 6)]
+    leader.desk.now_ms += 60_000
+    decided(leader, "ignores")
+    assert leader.tick() == []
+
+
+def decided(leader: Leader, standing: str) -> None:
+    """Decide on the standing of connector 1 of "a", and store its set point."""
+    point = leader.points["a", 1]._replace(standing=standing)
+    decision = Decision(State({point.key: ConnectorState()}), (point,), METER_NONE, None)
+    gathered = leader.gather()
+    with leader.db.writing(keys=NO_KEYS):
+        doubt_ignored(leader.db, gathered, decision)
+        set_points.store(leader.db, rows_of(gathered, decision, {}, leader.desk.now_ms))
 
 
 def test_a_limit_that_waits_is_replaced_by_a_newer_one(leader: Leader) -> None:
