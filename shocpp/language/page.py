@@ -74,7 +74,7 @@ SENTENCES = {
         "limits_fallback": "Die Limits kommen ohne den Zähler aus: {meter}. Die Seite „Limits“ "
         "zeigt, was gilt.",
         "limits_meter": "Zähler des Hauses: {meter}. Prüfe, ob er den ganzen Anschluss misst.",
-        "limits_not_kept": "Limits wirken nicht an: {charge_points}. Gründe nennt die Seite "
+        "limits_not_kept": "Limits wirken nicht bei: {charge_points}. Gründe nennt die Seite "
         "„Limits“.",
         "disk": "Die Platte ist fast voll ({free_mb} MB frei), nur noch Ladevorgänge werden "
         "geschrieben: Platz schaffen.",

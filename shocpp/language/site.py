@@ -12,7 +12,8 @@ REASONS = {
     "de": {
         "awaits_meter": "{to_a} A sind möglich, sobald der Zähler neue Werte meldet",
         "awaits_others": "{to_a} A sind möglich, sobald andere Wallboxen weniger nehmen",
-        "away": "die Wallbox ist nicht verbunden; sie hält das Limit, das sie zuletzt bekommen hat",
+        "away": "die Wallbox ist nicht verbunden; nach höchstens 15 min gilt in ihr das Limit ohne "
+        "Server",
         "base": "hier lädt kein Auto",
         "chosen": "von Hand gewählt",
         "fallback_frozen": "der Zähler meldet immer denselben Wert; so lange gilt der Ersatzwert",
@@ -29,7 +30,7 @@ REASONS = {
         "not_verifiable": "die Wallbox meldet weder Strom noch Leistung; gerechnet wird mit "
         "{max_a} A",
         "own_maximum": "mehr kann diese Wallbox nicht",
-        "paused": "Pause, von Hand gewählt",
+        "paused": "Pause",
         "refuses": "die Wallbox lehnt Limits ab; gerechnet wird mit {max_a} A",
         "rises_in": "{to_a} A frühestens in {seconds} s",
         "shares": "{cars} Autos teilen {total_a} A",
@@ -42,7 +43,8 @@ REASONS = {
     "en": {
         "awaits_meter": "{to_a} A are possible once the meter reports new values",
         "awaits_others": "{to_a} A are possible as soon as other chargers take less",
-        "away": "the charger is not connected; it keeps the last limit that it got",
+        "away": "the charger is not connected; within 15 minutes its limit without the server "
+        "is in force",
         "base": "no car charges here",
         "chosen": "chosen by hand",
         "fallback_frozen": "the meter always reports the same; meanwhile the fallback is in force",
@@ -59,7 +61,7 @@ REASONS = {
         "no_room": "no current is free at the moment",
         "not_verifiable": "the charger reports neither current nor power; {max_a} A are reckoned",
         "own_maximum": "this charger can do no more",
-        "paused": "paused by hand",
+        "paused": "paused",
         "refuses": "the charger refuses limits; {max_a} A are reckoned",
         "rises_in": "{to_a} A in {seconds} s at the earliest",
         "shares": "{cars} cars share {total_a} A",
@@ -99,6 +101,7 @@ STANDINGS = {
 
 METERS = {
     "de": {
+        "unread": "der letzte Wert war nicht zu lesen",
         "none": "kein Zähler",
         "good": "der Zähler ist in Ordnung",
         "new": "der Zähler hat erst wenige Werte gemeldet",
@@ -109,6 +112,7 @@ METERS = {
         "does not notice cars": "der Zähler merkt nichts von den Autos",
     },
     "en": {
+        "unread": "the newest value could not be read",
         "none": "no meter",
         "good": "the meter is all right",
         "new": "the meter has reported few values yet",
@@ -119,7 +123,7 @@ METERS = {
         "does not notice cars": "the meter does not notice the cars",
     },
 }
-"""The phrase for each verdict on the site's meter."""
+"""The phrase for each verdict on the site's meter; `unread` is one that was good before."""
 
 NO_LIMIT = {"de": "kein Limit", "en": "no limit"}
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from shocpp.calls.tiles import natural_order
 from shocpp.configuration.charge_points import CLOSED, allowlist_or_stored
-from shocpp.energy.model import METER_NONE, PerPhase
+from shocpp.energy.model import METER_GOOD, METER_NONE, PerPhase
 from shocpp.errors import ConfigError
 from shocpp.language.site import meter_text, reason_of, reason_text, standing_text
 from shocpp.ocpp.identity import identity_key
@@ -23,6 +23,10 @@ LED_WITHIN_MS = 90_000
 """The age of the last decision up to which a leader is at work."""
 
 
+UNREAD = "unread"
+"""The verdict on a good meter whose last poll has failed."""
+
+
 class ConnectorPresent(NamedTuple):
     """The limit of a connector.
 
@@ -33,7 +37,7 @@ class ConnectorPresent(NamedTuple):
     reason_key           the key of the reason, `standing_key` that of the standing
     phases               of the site, as in `L1 L2`
     confirmed_ma         the limit that the charger has accepted, None for none
-    observed_ma          the current that it has reported last, None if it reports none
+    observed_ma          of its session, as reported last; None without one, or if it reports none
     reckoned_ma          what it may draw until the next decision
     writes               the limits that the charger was sent in 24 hours
     chosen               the limit that a person has chosen, or None
@@ -56,6 +60,11 @@ class ConnectorPresent(NamedTuple):
     reckoned_ma: int
     writes: int
     chosen: LimitChoice | None = None
+
+    @property
+    def further_standing(self) -> str:
+        """Return the phrase of the standing, empty if the reason says the same."""
+        return "" if self.reason_key == self.standing_key.replace(" ", "_") else self.standing
 
 
 class SitePresent(NamedTuple):
@@ -95,8 +104,9 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
         _connector(row, names.of(row.charge_point_id), choices, settings.language)
         for row in set_points.present(db)
     ]
-    reading = readings.newest(db)
     meter = METER_NONE if state is None or conf is None else state.meter
+    # An older meter may have left a reading.
+    reading = None if meter == METER_NONE else readings.newest(db)
     return SitePresent(
         conf is not None,
         None if conf is None else conf.rules.limit_ma,
@@ -114,10 +124,13 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
 
 
 def _meter_phrase(meter: str, state: SiteState | None, language: str) -> str:
-    """Return the verdict on the meter, with the error of its last poll."""
-    phrase = meter_text(meter, language)
+    """Return the verdict on the meter, or the error of its last poll behind it."""
     trouble = meter_trouble(state) if meter != METER_NONE else None
-    return phrase if trouble is None else f"{phrase}: {trouble}"
+    if trouble is None:
+        return meter_text(meter, language)
+    # The readings before the error may be good still.
+    phrase = meter_text(UNREAD if meter == METER_GOOD else meter, language)
+    return f"{phrase}: {trouble.removeprefix('meter ')}"
 
 
 def meter_trouble(state: SiteState | None) -> str | None:
@@ -176,7 +189,7 @@ def _connector(
         row.phases,
         row.since_ms,
         row.confirmed_ma,
-        row.observed_ma,
+        None if row.limit_ma is None else row.observed_ma,
         row.observed_ms,
         row.reckoned_ma,
         row.writes,

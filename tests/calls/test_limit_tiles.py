@@ -105,7 +105,7 @@ def test_limits_that_have_no_effect_and_the_fallback_need_a_human(
     ignores = set_point("garage", 1, 16_000, "ignores", max_a=32)._replace(standing="ignores")
     office.decide(ignores, ignores._replace(connector_id=2), follows)
     assert needs(office.db, office.settings, office.now_ms) == [
-        "Limits wirken nicht an: Garage. Gründe nennt die Seite „Limits“."
+        "Limits wirken nicht bei: Garage. Gründe nennt die Seite „Limits“."
     ]
     office.judge(METER_ABSENT, is_fallback=False)
     assert needs(office.db, office.settings, office.now_ms)[0] == (
@@ -117,6 +117,14 @@ def test_limits_that_have_no_effect_and_the_fallback_need_a_human(
         "Die Limits kommen ohne den Zähler aus: der Zähler meldet nichts. Die Seite „Limits“ "
         "zeigt, was gilt."
     )
+
+
+def test_a_site_file_with_an_error_needs_a_human(office: LimitedForecourt) -> None:
+    assert needs(office.db, office.settings, office.now_ms) == []
+    office.settings.site_file.parent.mkdir(exist_ok=True)
+    office.settings.site_file.write_text("{")
+    (sentence,) = needs(office.db, office.settings, office.now_ms)
+    assert sentence.startswith("site.json hat einen Fehler")
 
 
 def test_a_form_has_the_currents_of_its_charger_and_the_chosen_limit(

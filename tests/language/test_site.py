@@ -36,7 +36,7 @@ def test_every_reason_standing_and_verdict_has_a_sentence(language: str) -> None
     assert set(site.STANDINGS[language]) == set(STANDINGS)
     assert set(site.METERS[language]) == {
         *(METER_NONE, METER_GOOD, METER_NEW, METER_SILENT, METER_FROZEN),
-        *(METER_REVERSED, METER_ABSENT, METER_IMPLAUSIBLE),
+        *(METER_REVERSED, METER_ABSENT, METER_IMPLAUSIBLE, "unread"),
     }
 
 

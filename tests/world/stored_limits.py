@@ -47,11 +47,13 @@ def store_set_points(home: Home, points: Iterable[StoredSetPoint]) -> None:
         set_points.store(db, points)
 
 
-def store_site(home: Home, meter: str = METER_GOOD, *, is_fallback: bool = False) -> None:
+def store_site(
+    home: Home, meter: str = METER_GOOD, *, is_fallback: bool = False, state: str = "{}"
+) -> None:
     """Store a reading of the meter, and a decision just now."""
     with open_database(home.database) as db, db.writing(keys=NO_KEYS):
         readings.add(db, readings.POSTED, SiteReading(now_ms(), READING))
-        set_points.save_state(db, SiteState("{}", now_ms(), meter, is_fallback, HOUSE))
+        set_points.save_state(db, SiteState(state, now_ms(), meter, is_fallback, HOUSE))
 
 
 def decide_for_ever(home: Home) -> None:

@@ -17,6 +17,7 @@ from shocpp.configuration.charge_points import (
     parse_allowlist,
 )
 from shocpp.configuration.files import Stamp, stamp_of
+from shocpp.configuration.site_file import known_members, load_site
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError
@@ -26,6 +27,7 @@ from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.books import transactions
 from shocpp.store.database import Database
+from shocpp.store.site import chargers as site_chargers
 
 
 class PresentFiles(NamedTuple):
@@ -49,10 +51,25 @@ def present_files(db: Database, settings: Settings) -> PresentFiles:
     allowlist, has_bad_list = _allowlist(
         chargers, stamp_of(chargers), properties.stored_allowlist(db)
     )
-    states = ((tags, has_bad_tags), (chargers, has_bad_list))
-    broken = [path for path, is_bad in (*states, (settings.tariffs_file, has_bad_prices)) if is_bad]
+    states = (
+        (tags, has_bad_tags),
+        (chargers, has_bad_list),
+        (settings.tariffs_file, has_bad_prices),
+        (settings.site_file, is_site_broken(db, settings)),
+    )
+    broken = [path for path, is_bad in states if is_bad]
     tariffs = tariffs._replace(names=accounts.names_alike)
     return PresentFiles(accounts, allowlist, tariffs, tuple(broken))
+
+
+def is_site_broken(db: Database, settings: Settings) -> bool:
+    """Return True if site.json has an error."""
+    path = settings.site_file
+    stamp = stamp_of(path)
+    if stamp is None:
+        return False
+    connected = [charger.charge_point_id for charger in site_chargers.chargers(db)]
+    return _is_site_broken(path, stamp, known_members(present_allowlist(db, settings), connected))
 
 
 def present_allowlist(db: Database, settings: Settings) -> Allowlist:
@@ -95,6 +112,17 @@ def _allowlist(path: Path, _stamp: Stamp | None, stored: str | None) -> tuple[Al
     if stored is None:
         return CLOSED if is_bad else NO_ALLOWLIST, is_bad
     return parse_allowlist(stored, str(path)), is_bad
+
+
+@lru_cache(maxsize=4)
+def _is_site_broken(path: Path, _stamp: Stamp, known: frozenset[str]) -> bool:
+    try:
+        load_site(path, known)
+    except FileNotFoundError:
+        return False
+    except ConfigError:
+        return True
+    return False
 
 
 @lru_cache(maxsize=4)

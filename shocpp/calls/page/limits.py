@@ -1,6 +1,7 @@
 """The limits of current on tiles: the text of each connector, and the form that chooses one."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from shocpp.calls.page.files import present_allowlist
@@ -22,6 +23,8 @@ CHOSEN = "chosen"
 BASE = "base"
 """The key of the reason for a limit that waits for a car."""
 
+DAY_MS = 86_400_000
+
 Place = tuple[str, int]
 """The key of a charger's identity, and a connector."""
 
@@ -29,7 +32,8 @@ Place = tuple[str, int]
 class LimitForm(NamedTuple):
     """The form of a connector's limit; `limit_a` is its value, the chosen limit or the highest.
 
-    `is_chosen`: a limit is chosen; `is_of_all`: for all connectors of the charger.
+    `is_chosen`: a limit is chosen; `is_of_all`: for all connectors of the charger;
+    `until`: its end as a time of day, empty without one within a day.
     """
 
     form_id: str
@@ -41,6 +45,7 @@ class LimitForm(NamedTuple):
     limit_a: int
     is_chosen: bool = False
     is_of_all: bool = False
+    until: str = ""
 
 
 class Limits:
@@ -84,6 +89,12 @@ class Limits:
         until = moment(choice.until_ms, self._now_ms, self._zone, self._language)
         return f", {SENTENCES[self._language]['until'].format(until=until)}"
 
+    def _clock_of_end(self, choice: LimitChoice | None) -> str:
+        """Return the end of a chosen limit as the form has it, which means the next such time."""
+        if choice is None or choice.until_ms is None or choice.until_ms - self._now_ms > DAY_MS:
+            return ""
+        return f"{datetime.fromtimestamp(choice.until_ms / 1000, self._zone):%H:%M}"
+
     def form(self, tile: Tile, power: Power) -> LimitForm:
         """Return the form of a tile's connector, whose charger has these properties."""
         choice = self.chosen(tile.charge_point, tile.connector_id)
@@ -99,6 +110,7 @@ class Limits:
             limit_a=chosen_a,
             is_chosen=choice is not None,
             is_of_all=choice is not None and choice.connector_id == ALL_CONNECTORS,
+            until=self._clock_of_end(choice),
         )
 
 

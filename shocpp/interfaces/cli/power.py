@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shocpp.clock import now_ms
-from shocpp.energy.model import GroupRules
+from shocpp.energy.model import IGNORES, REFUSES, GroupRules
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import (
     HELP,
@@ -184,17 +184,23 @@ def site(as_json: bool) -> None:
     \b
     Example: shocpp site
     """
+    from shocpp.calls.page.files import is_site_broken
     from shocpp.site.present import site_present
     from shocpp.site.rules import site_conf
 
     settings, moment_ms = read_settings(), now_ms()
     with open_database(settings.database) as db:
         present, conf = site_present(db, settings, moment_ms), site_conf(db, settings)
-        display = Display(db, settings)
+        display, is_broken = Display(db, settings), is_site_broken(db, settings)
     if as_json:
         click.echo(json.dumps(_object(present), ensure_ascii=False, indent=2))
         return
+    if is_broken:
+        kept = "the limits before it stay" if present.has_rules else "no limit of it is"
+        click.echo(f"{settings.site_file} has an error, {kept} in force; see: shocpp check")
     if not (present.has_rules or present.choices or present.connectors):
+        if is_broken:
+            return
         click.echo(
             "nothing is limited; a charger: shocpp limit -c NAME 10A; all together: write "
             f"{settings.site_file} (docs/power.md)"
@@ -237,11 +243,13 @@ def _head(
 
 
 def _cells(one: "ConnectorPresent", display: Display, language: str) -> list[str]:
+    # Such a charger has no limit of its own, which BASE would promise.
+    base_ma = None if one.standing_key in (REFUSES, IGNORES) else one.base_ma
     return [
         display.charger(one.charge_point, one.connector_id),
         one.reason,
-        one.standing,
-        *(_amperes(ma, language) for ma in (one.observed_ma, one.confirmed_ma, one.base_ma)),
+        one.further_standing,
+        *(_amperes(ma, language) for ma in (one.observed_ma, one.confirmed_ma, base_ma)),
         one.phases,
         str(one.writes),
     ]

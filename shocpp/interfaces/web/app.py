@@ -17,6 +17,7 @@ from werkzeug.routing import BaseConverter
 from shocpp.admission.people.permits import FORBIDDEN
 from shocpp.admission.people.registry import Registry
 from shocpp.admission.people.roles import READ_METRICS
+from shocpp.calls.page.files import is_site_broken
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.errors import ShocppError
 from shocpp.interfaces.api.app import Api
@@ -189,13 +190,15 @@ def healthz() -> Response:
 
 
 def _limits_notice() -> str | None:
-    """Return a notice while limits of current do without the site's meter."""
+    """Return a notice while limits do without the site's meter, or site.json has an error."""
     settings = cast(Settings, current_app.config["SETTINGS"])
     # A database that cannot be read makes the workers unhealthy, which says more.
     with suppress(ShocppError), current_app.config["CONNECT"](settings.database) as db:
         state = set_points.present_state(db)
         if state is not None and state.is_fallback:
             return f"limits of current are in fallback: {meter_text(state.meter, 'en')}"
+        if is_site_broken(db, settings):
+            return "the present site.json is not in force; see: shocpp check"
     return None
 
 

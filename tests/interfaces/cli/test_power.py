@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shocpp.energy.model import METER_SILENT
+from shocpp.energy.model import METER_NONE, METER_SILENT
 from tests.world.charger import Charger
 from tests.world.home import Home
 from tests.world.server import Server
@@ -156,6 +156,38 @@ def test_the_site_has_meter_house_and_each_connector_with_its_reason(home: Home)
     present = json.loads(output(home, "site", "--json"))
     assert present["house_ma"] == [8_400, 4_200, 0]
     assert present["connectors"][0]["reason_key"] == "shares"
+
+
+def test_the_site_says_that_its_file_has_an_error(home: Home) -> None:
+    home.settings.site_file.write_text("{")
+    printed = output(home, "site")
+    assert "site.json has an error, no limit of it is in force; see: shocpp check" in printed
+    assert "nothing is limited" not in printed
+
+
+def test_the_site_promises_no_base_of_a_charger_that_ignores_limits(home: Home) -> None:
+    ignores = set_point("garage", 1, 16_000, "ignores", max_a=32)._replace(standing="ignores")
+    store_set_points(home, [ignores._replace(base_ma=7_000)])
+    decide_for_ever(home)
+    printed = output(home, "site")
+    assert "7 A" not in printed
+    assert printed.count("does not keep the limit") == 1
+    store_set_points(home, [set_point("garage", 1, None, "base")._replace(observed_ma=9_000)])
+    assert "9 A" not in output(home, "site"), "no session draws it"
+
+
+def test_a_site_without_a_meter_shows_no_reading(home: Home) -> None:
+    home.settings.site_file.write_text('{"limit_a": 35}')
+    store_site(home, METER_NONE)
+    assert "18.4 A" not in output(home, "site")
+
+
+def test_a_meter_that_cannot_be_read_is_not_all_right(home: Home) -> None:
+    home.settings.site_file.write_text('{"limit_a": 35, "meter": {"posted": true}}')
+    store_site(home, state=json.dumps({"meter_trouble": "meter http://m.test: refused"}))
+    printed = output(home, "site")
+    assert "meter    the newest value could not be read: http://m.test: refused" in printed
+    assert "all right" not in printed
 
 
 def test_the_site_has_its_groups(home: Home) -> None:

@@ -14,11 +14,10 @@ from urllib.parse import quote
 from flask import Flask, Response
 
 from shocpp.admission.people.roles import COMMAND, SEE_NAMES, Person
-from shocpp.calls.page.limits import LimitForm, limit_forms
+from shocpp.calls.page.files import is_site_broken
+from shocpp.calls.page.limits import CHOSEN, LimitForm, limit_forms
 from shocpp.calls.tiles import Tile, View, tiles
 from shocpp.clock import now_ms
-from shocpp.configuration.files import conf_text
-from shocpp.configuration.site import parse_site
 from shocpp.energy.model import (
     IGNORES,
     METER_GOOD,
@@ -27,7 +26,7 @@ from shocpp.energy.model import (
     SILENT,
     UNVERIFIABLE,
 )
-from shocpp.errors import ConfigError, StoreUnavailable, UnusableDatabase, UsageError
+from shocpp.errors import StoreUnavailable, UnusableDatabase, UsageError
 from shocpp.interfaces.web.access import NoDatabase
 from shocpp.interfaces.web.pages.chargers.site_rows import group_rows, phase_rows
 from shocpp.interfaces.web.pages.form_pages import (
@@ -157,6 +156,7 @@ class LimitPages(FormPages):
             with self._connect(self._settings.database) as db:
                 present = site_present(db, self._settings, moment_ms)
                 conf = site_conf(db, self._settings)
+                trouble = self._trouble(db)
                 found = tiles(db, self._settings, View(True), moment_ms)
                 forms: dict[str, LimitForm] = {}
                 if person.may(COMMAND):
@@ -182,7 +182,7 @@ class LimitPages(FormPages):
             person,
             status=status,
             returned=returned,
-            trouble=self._trouble(),
+            trouble=trouble,
             is_in_use=is_in_use,
             is_undecided=is_in_use and not present.is_decided and bool(present.connectors),
             fallback=self._fallback(present),
@@ -197,16 +197,12 @@ class LimitPages(FormPages):
             returned_here=any(row.form and row.form.form_id == returned.form for row in rows),
         )
 
-    def _trouble(self) -> str:
+    def _trouble(self, db: Database) -> str:
         """Return the sentence about a site.json with an error, empty without one."""
-        path = self._settings.site_file
-        try:
-            parse_site(conf_text(path), str(path), None)
-        except FileNotFoundError:
+        if not is_site_broken(db, self._settings):
             return ""
-        except ConfigError:
-            return SENTENCES[self._settings.language]["broken_file"].format(file=path.name)
-        return ""
+        words = SENTENCES[self._settings.language]
+        return words["broken_file"].format(file=self._settings.site_file.name)
 
     def _fallback(self, present: SitePresent) -> str:
         """Return the sentence about limits without the meter, empty if it is trusted."""
@@ -248,20 +244,23 @@ class LimitPages(FormPages):
         return ConnectorRow(
             title=tile.title,
             limit=point.reason,
-            standing=point.standing,
+            standing=point.further_standing,
             is_alarming=point.standing_key in ALARMING,
-            chosen="" if point.chosen is None else self._chosen(point.chosen, moment_ms),
+            chosen="" if point.chosen is None else self._chosen(point, point.chosen, moment_ms),
             facts=self._facts(point),
             form=form,
         )
 
-    def _chosen(self, choice: LimitChoice, moment_ms: int) -> str:
+    def _chosen(self, point: ConnectorPresent, choice: LimitChoice, moment_ms: int) -> str:
         """Return a chosen limit with its end and the person."""
         until = ""
         if choice.until_ms is not None:
             zone, language = self._settings.zone, self._settings.language
             until = moment(choice.until_ms, moment_ms, zone, language)
-        key = f"{'chosen' if choice.limit_ma else 'paused'}{'_until' if until else ''}"
+        form = "chosen" if choice.limit_ma else "paused"
+        # The reason says the limit already.
+        form = "chosen_by" if point.reason_key == CHOSEN else form
+        key = f"{form}{'_until' if until else ''}"
         return self.words[key].format(
             limit=self._amperes(choice.limit_ma), until=until, by=choice.chosen_by
         )
