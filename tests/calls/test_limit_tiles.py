@@ -119,6 +119,15 @@ def test_limits_that_have_no_effect_and_the_fallback_need_a_human(
     )
 
 
+def test_a_form_has_the_end_of_the_chosen_limit(office: LimitedForecourt) -> None:
+    office.connect("garage")
+    office.report("Available")
+    office.choose(1, 10_000, office.now_ms + 3_600_000)
+    assert office.form()["until"] == "13:00"
+    office.choose(1, 10_000, office.now_ms + 3 * DAY_MS)
+    assert office.form()["until"] == "", "a time of day would be another end"
+
+
 def test_a_site_file_with_an_error_needs_a_human(office: LimitedForecourt) -> None:
     assert needs(office.db, office.settings, office.now_ms) == []
     office.settings.site_file.parent.mkdir(exist_ok=True)

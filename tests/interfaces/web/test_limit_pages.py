@@ -247,3 +247,17 @@ def test_a_shortcut_of_a_limit_is_made_and_used_from_outside(server: Server) -> 
     wrong = admin.post(form, call_name="slower", limit="10A", until="26:00")
     assert wrong.status == 422
     assert "&#34;until&#34; must be a time of day" in wrong.text
+
+
+def test_healthz_names_a_site_file_with_an_error(server: Server) -> None:
+    path = server.home.settings.site_file
+    before = path.read_text() if path.exists() else None
+    path.write_text("{")
+    try:
+        line = PageBrowser(server).text("/healthz")
+        assert "the present site.json is not in force; see: shocpp check" in line
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_text(before)
