@@ -12,7 +12,7 @@ from shocpp.energy.model import (
     Key,
     MeterState,
 )
-from shocpp.energy.pacing import RARE_MS, wait_ms
+from shocpp.energy.pacing import RAISE_MS, RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
 from shocpp.energy.situation import (
     Load,
@@ -195,16 +195,17 @@ def _is_live(connector: Connector) -> bool:
 
 def _of_unreliable(situation: Situation, connector: Connector, rest: Rest) -> int:
     """Return the limit of a session that counts with its maximum anyway."""
-    memory = situation.states[connector.key]
-    is_due = situation.now_ms - memory.changed_ms >= RARE_MS
-    if memory.changed_ms and not is_due and memory.chosen_ma == connector.chosen_ma:
-        # Its maximum is reserved, so nothing depends on it, and each change is a write.
-        return memory.limit_ma
     left_ma = rest.left_for(connector) + situation.reserved(connector)
     most_ma = min(most_of(connector), left_ma)
     if situation.is_fallback:
         most_ma = min(most_ma, fallback_of(connector, situation.rules))
-    return usable(connector, most_ma)
+    limit_ma, memory = usable(connector, most_ma), situation.states[connector.key]
+    # Its maximum is reserved, so little depends on it, and each change is a write.
+    pause_ms = RAISE_MS if limit_ma < memory.limit_ma else RARE_MS
+    is_early = memory.changed_ms and situation.now_ms - memory.changed_ms < pause_ms
+    if is_early and memory.chosen_ma == connector.chosen_ma:
+        return memory.limit_ma
+    return limit_ma
 
 
 def _shares_for_reductions(

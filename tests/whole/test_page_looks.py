@@ -210,4 +210,5 @@ def test_nothing_moves_for_people_who_want_that(browser: Browser, busy: Server) 
         tab.open().page.wait_for_selector("[data-state=Charging]")
         assert tab.run(moving) > 0
         tab.page.emulate_media(reduced_motion="reduce")
-        assert tab.run(moving) == 0
+        # The styles of a new preference are computed with the next frame.
+        tab.page.wait_for_function(f"{moving} === 0")
