@@ -183,3 +183,23 @@ def test_a_power_that_stays_after_a_lower_limit_is_one_of_a_charger_that_ignores
         decision = decide(state, facts, now_ms)
         state = decision.state
     assert points_of(decision)["here"].standing == IGNORES
+
+
+def test_a_charger_that_reports_too_much_makes_no_room_for_others() -> None:
+    working = BASE._replace(working_ma=16_000, working_until_ms=NOW_MS + 900_000)
+    # It draws 16 A, and reports the sum of its phases as the current of each.
+    loud = connector("loud", max_ma=16_000, installed=working)
+    true = connector("true", max_ma=16_000, installed=working)
+    state = State({loud.key: ConnectorState(transaction_id=1, ignores=True, limit_ma=16_000)})
+    for second in range(0, 60, 5):
+        now_ms = NOW_MS + 1_000 * second
+        reading = SiteReading(now_ms, (42_000 + second,) * 3)
+        connectors = (
+            loud._replace(observed=Observed((48_000,) * 3, now_ms)),
+            true._replace(observed=Observed((16_000,) * 3, now_ms)),
+        )
+        decision = decide(state, Facts(METERED, connectors, (reading,)), now_ms)
+        state = decision.state
+    assert decision.meter == METER_GOOD
+    # The meter says 8 A too much.
+    assert points_of(decision)["true"].limit_ma <= 8_000

@@ -72,3 +72,9 @@ def test_the_view_has_a_row_once_there_is_a_reading_or_a_decision(db: Database) 
     readings.purge(db, NOW_MS + 1)
     (row,) = rows_of(db, "site")
     assert (row["l1_a"], row["received_at"], row["meter"]) == (None, None, "good")
+
+
+def test_peaks_of_another_meter_are_forgotten(db: Database) -> None:
+    readings.record_peak(db, "2026-12-01", (1, 2, 3))
+    readings.forget_peaks(db)
+    assert readings.peak(db, "2026-01-01") is None
