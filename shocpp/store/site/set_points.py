@@ -103,12 +103,6 @@ def are_there(db: Database) -> bool:
     return db.execute("SELECT 1 FROM set_point LIMIT 1").fetchone() is not None
 
 
-def load_state(db: Database) -> str | None:
-    """Return the controller's memory as JSON text, or None before the first decision."""
-    stored = present_state(db)
-    return None if stored is None else stored.state
-
-
 def present_state(db: Database) -> SiteState | None:
     """Return the state after the last decision, or None before the first one."""
     row = db.execute(

@@ -102,12 +102,10 @@ def test_the_view_has_the_set_points_in_amperes(db: Database) -> None:
 def test_the_state_is_the_one_that_was_saved_last(
     db: Database, house_ma: tuple[int, int, int] | None
 ) -> None:
-    assert set_points.load_state(db) is None
     assert set_points.present_state(db) is None
     set_points.save_state(db, SiteState("{}", NOW_MS, "none", False, None))
     newer = SiteState('{"a": 1}', NOW_MS + 5_000, "silent", True, house_ma)
     set_points.save_state(db, newer)
-    assert set_points.load_state(db) == '{"a": 1}'
     assert set_points.present_state(db) == newer
     set_points.forget_state(db)
-    assert set_points.load_state(db) is None
+    assert set_points.present_state(db) is None
