@@ -7,6 +7,7 @@ never worse afterwards.
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import time
@@ -31,6 +32,7 @@ from tests.world.faults import (
 )
 from tests.world.home import Home
 from tests.world.machine import needs, wait_for
+from tests.world.queued_charger import AVAILABLE
 from tests.world.server import Server
 
 Serve = Callable[..., Server]
@@ -246,20 +248,34 @@ def test_a_command_makes_no_second_wal_while_the_server_uses_the_removed_one(hom
     assert home.run("shocpp", "transactions").returncode == 0
 
 
-def test_a_wal_that_another_program_has_written_meanwhile_is_put_aside(server: Server) -> None:
+@pytest.mark.parametrize("is_read", [False, True], ids=["at-once", "after-a-reader"])
+def test_a_wal_that_another_program_has_written_meanwhile_is_put_aside(
+    server: Server, is_read: bool
+) -> None:
+    """A reader of the removed one delays that: the first error is not the last."""
     home = server.home
     with connect(server.url("garage")) as charger:
         ask(charger, "StartTransaction", START)
     (worker,) = server.workers()
-    os.kill(worker, 19)  # SIGSTOP: between two of its polls
-    try:
-        for path in beside(home, "-wal", "-shm"):
-            path.unlink()
-        sql = "INSERT OR REPLACE INTO property VALUES ('of_somebody', '1')"
-        subprocess.run([needs("sqlite3"), home.database, sql], check=True, timeout=20)
-    finally:
-        os.kill(worker, 18)
-    wait_for(lambda: "is put aside as" in server.log(), 10)
+    with contextlib.closing(sqlite3.connect(home.database, isolation_level=None)) as reader:
+        if is_read:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM account").fetchall()
+            with connect(server.url("garage")) as charger:
+                ask(charger, "StatusNotification", AVAILABLE)
+        else:
+            reader.close()
+        os.kill(worker, signal.SIGSTOP)  # between two of its polls
+        try:
+            for path in beside(home, "-wal", "-shm"):
+                path.unlink()
+            sql = "INSERT OR REPLACE INTO property VALUES ('of_somebody', '1')"
+            subprocess.run([needs("sqlite3"), home.database, sql], check=True, timeout=20)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        if is_read:
+            wait_for(lambda: "its removed -wal is still read" in server.log())
+    wait_for(lambda: "is put aside as" in server.log())
     status, sentence = healthz(server)
     assert (status, "restart the server" in sentence) == (503, True)
     assert beside(home, "-wal.replaced")[0].stat().st_size

@@ -114,9 +114,12 @@ class Health:
     def note(self, error: Exception) -> None:
         """Note an error; an unexpected one is logged with its traceback, once in a row."""
         if isinstance(error, ShocppError):
+            is_news = self.is_good
             if isinstance(error, DamagedDatabase):
+                # A lock or a full disk may have come first, and needs another remedy.
+                is_news |= not self._is_damaged
                 self._is_damaged, self._damaged_version = True, version_of(self._database)
-            self._become_unhealthy(str(error))
+            self._become_unhealthy(str(error), is_news=is_news)
             return
         now = time.monotonic()
         text = "".join(traceback.format_exception(error))
@@ -133,7 +136,8 @@ class Health:
         self._become_unhealthy(
             f"the writer of {self._database} has failed twice ({type(error).__name__}: "
             f"{str(error)[:200]}); the log has the traceback: report it, and restart the server "
-            "with an earlier version if that helps"
+            "with an earlier version if that helps",
+            is_news=self.is_good,
         )
 
     def recover(self) -> None:
@@ -143,8 +147,8 @@ class Health:
             self._recovered_at = time.monotonic()
             log.warning("%s can be written again", self._database)
 
-    def _become_unhealthy(self, trouble: str) -> None:
+    def _become_unhealthy(self, trouble: str, *, is_news: bool) -> None:
         # Once, not for every job that fails: the log must stay readable.
-        was_good, self.is_good, self._trouble = self.is_good, False, trouble
-        if was_good:
+        self.is_good, self._trouble = False, trouble
+        if is_news:
             log.error("%s; chargers are refused until it can be written again", trouble)

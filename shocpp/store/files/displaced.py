@@ -17,16 +17,11 @@ def save_and_close(db: Database) -> None:
     would copy its -wal into the database as soon as it is the last one. This is a DamagedDatabase.
     """
     with db.reading():
-        strangers = db.identity.strangers()
         try:
-            has_commits = any(
-                path.name.endswith("-wal") and path.stat().st_size for path in strangers
-            )
-            for path in strangers:
-                path.replace(f"{path}.replaced")
+            db.identity.put_strangers_aside()
         except OSError as error:
             raise StoreUnavailable(f"{db.path}: its -wal cannot be put aside: {error}") from None
-        if has_commits:
+        if db.identity.is_contested:
             # The other program may have copied pages of its own into the database.
             require_whole(db)
         db.wait_for_readers()
@@ -36,7 +31,7 @@ def save_and_close(db: Database) -> None:
             raise StoreUnavailable(
                 f"{db.path}: its removed -wal is still read by another program; end that program"
             )
-    if has_commits:
+    if db.identity.is_contested:
         raise DamagedDatabase(
             f"{db.path}-wal was replaced while in use, and another program has written; what this "
             f"server has acknowledged is in {db.path}, and what that program wrote is put aside as "

@@ -31,9 +31,12 @@ _open: "set[ref[Identity]]" = set()
 
 
 class Identity:
-    """The files that a connection has opened, as opposed to those at their paths later."""
+    """The files that a connection has opened, as opposed to those at their paths later.
 
-    __slots__ = ("__weakref__", "_beside", "_file", "_names")
+    `is_contested` is True once another program was found to have written to a -wal of its own.
+    """
+
+    __slots__ = ("__weakref__", "_beside", "_file", "_names", "is_contested")
 
     def __init__(self, path: Path) -> None:
         """Note the files of a connection that has just read; raises OSError if there is none."""
@@ -43,6 +46,7 @@ class Identity:
             raise FileNotFoundError(path)
         # Neither exists beside a database that is not yet in WAL mode.
         self._beside = _file_id(self._names[1]), _file_id(self._names[2])
+        self.is_contested = False
         _open.add(ref(self, _open.discard))
 
     @property
@@ -91,13 +95,13 @@ class Identity:
                 return name
         return None
 
-    def strangers(self) -> list[Path]:
-        """Return the paths of a -wal and -shm that this connection has not opened."""
-        return [
-            Path(name)
-            for name, file_id in zip(self._names[1:], self._beside, strict=True)
-            if _file_id(name) not in (None, file_id)
-        ]
+    def put_strangers_aside(self) -> None:
+        """Rename a -wal and -shm that this connection has not opened; raises OSError."""
+        for name, file_id in zip(self._names[1:], self._beside, strict=True):
+            if _file_id(name) not in (None, file_id):
+                # Until the connection is closed: the next try finds only the new name.
+                self.is_contested |= name == self.wal_name and os.stat(name).st_size > 0
+                os.replace(name, f"{name}.replaced")
 
 
 def require_in_place(path: Path) -> None:
