@@ -16,7 +16,13 @@ from typing import NamedTuple
 from bench.machine import machine
 from shocpp.energy.allocation import Budget, Demand, allocate
 from shocpp.energy.controller import decide
-from shocpp.energy.model import ALL_PHASES, Facts, SiteReading, SiteRules, State
+from shocpp.energy.model import (
+    ALL_PHASES,
+    Facts,
+    SiteReading,
+    SiteRules,
+)
+from shocpp.energy.state.model import State
 from tests.world.power.cars import Car
 from tests.world.power.chargers import Answers, Charger
 from tests.world.power.delivery import Delivery

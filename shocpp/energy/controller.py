@@ -13,7 +13,6 @@ A raise never relies on a reduction that its charger has not accepted yet.
 from collections.abc import Iterable, Mapping
 
 from shocpp.energy import meter as site_meter
-from shocpp.energy.clock_steps import not_after
 from shocpp.energy.failsafe import base_limits, house_at_worst, most_of, usable
 from shocpp.energy.memory import remembered
 from shocpp.energy.meter import Cars, House
@@ -23,15 +22,11 @@ from shocpp.energy.model import (
     METER_NONE,
     UNVERIFIABLE,
     Connector,
-    ConnectorState,
-    Decision,
     Facts,
     Key,
-    MeterState,
     Reason,
     SetPoint,
     SiteRules,
-    State,
 )
 from shocpp.energy.pacing import changed
 from shocpp.energy.reasons import Reasons
@@ -45,6 +40,8 @@ from shocpp.energy.standing import (
     phases_of,
     standing,
 )
+from shocpp.energy.state.clock_steps import not_after
+from shocpp.energy.state.model import ConnectorState, Decision, MeterState, State
 
 LONGEST_STEP_MS = 60_000
 """The longest time between two decisions that counts as served."""

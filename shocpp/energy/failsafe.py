@@ -8,7 +8,14 @@ with its maximum, because it may begin at any time.
 from collections.abc import Collection, Iterable, Sequence
 
 from shocpp.energy.allocation import STEP_MA
-from shocpp.energy.model import ALL_PHASES, Connector, Facts, Key, PerPhase, SiteRules
+from shocpp.energy.model import (
+    ALL_PHASES,
+    Connector,
+    Facts,
+    Key,
+    PerPhase,
+    SiteRules,
+)
 
 
 def base_limits(facts: Facts, rules: SiteRules, unreliable: Collection[Key]) -> dict[Key, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shocpp.energy.model import Connector, ConnectorState, Observed
+from shocpp.energy.model import Connector, Observed
 from shocpp.energy.standing import (
     DRAWS_MA,
     LAG_MS,
@@ -12,6 +12,7 @@ from shocpp.energy.standing import (
     in_force,
     is_settled,
 )
+from shocpp.energy.state.model import ConnectorState
 
 PROOF_MS = 20_000
 """The time after which a current above the limit proves that the limit is ignored."""

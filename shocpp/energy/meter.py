@@ -24,14 +24,11 @@ from shocpp.energy.model import (
     METER_NONE,
     METER_REVERSED,
     METER_SILENT,
-    Load,
-    MeterState,
     PerPhase,
     SiteReading,
     SiteRules,
-    Step,
-    Sums,
 )
+from shocpp.energy.state.model import Load, MeterState, Step, Sums
 
 RECOVERY = 3
 """Readings in a row after which a meter that was silent is trusted again."""

@@ -17,8 +17,9 @@ VOLT = 230
 
 ALL_PHASES = (0, 1, 2)
 
-ENOUGH_CHANGES = 2
-"""Changed readings after a raise before the next one: a slow meter does not know of it yet."""
+FAST, MIN, SOLAR, OFF = MODES = ("fast", "min", "solar", "off")
+"""The modes of a connector: all that the site allows, the least current and the sun, the sun alone,
+nothing."""
 
 Key = tuple[str, int]
 """A connector: the identity of its Charge Point and its connector id."""
@@ -46,6 +47,8 @@ class SiteRules(NamedTuple):
     has_meter     True if readings of the site's meter are expected
     house_ma      the load of the house that counts while none was measured, None: half the limit
     split         the shares of the phases in a reading in sum; whole on each if nobody knows them
+    dimmed_w      what all chargers may draw from the grid, in W over all phases, while the grid
+                  operator dims them; None if nobody can
     """
 
     limit_ma: int | None
@@ -57,6 +60,7 @@ class SiteRules(NamedTuple):
     house_ma: int | None = None
     groups: Mapping[str, GroupRules] = {}
     split: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    dimmed_w: int | None = None
 
 
 # -- facts -----------------------------------------------------------------------------------------
@@ -114,6 +118,39 @@ class Installed(NamedTuple):
     pending_until_ms: int | None = None
 
 
+class Goal(NamedTuple):
+    """The energy that the car of a connector is to get; then it is paused.
+
+    left_wh   what it lacks still, 0 once it is reached
+    by_ms     the time by which it is to have it, None for no time
+    """
+
+    left_wh: int
+    by_ms: int | None = None
+
+
+class Wish(NamedTuple):
+    """The mode that is chosen for a connector, or its default."""
+
+    mode: str = FAST
+    goal: Goal | None = None
+
+
+class Switching(NamedTuple):
+    """The switching of phases of a connector whose operator allows it.
+
+    pause_ms     how long its car has 0 A around a switch
+    commanded    the number of phases by the newest command that its charger has accepted, or None
+    refused_ms   when its charger has refused the newest command, None if it has not
+    is_faulted   the connector reports a fault now
+    """
+
+    pause_ms: int = 120_000
+    commanded: int | None = None
+    refused_ms: int | None = None
+    is_faulted: bool = False
+
+
 class Connector(NamedTuple):
     """All that is known of a connector.
 
@@ -129,6 +166,8 @@ class Connector(NamedTuple):
     takes_base       it takes a limit without a duration
     is_in_watt       its limits are a power: one phase alone may carry all of it
     writes           limits that it was sent in the last 24 hours
+    wish             its mode
+    switching        None if its phases cannot be switched
     """
 
     key: Key
@@ -149,6 +188,8 @@ class Connector(NamedTuple):
     writes: int = 0
     takes_base: bool = True
     is_in_watt: bool = False
+    wish: Wish = Wish()
+    switching: Switching | None = None
 
 
 class Facts(NamedTuple):
@@ -157,136 +198,14 @@ class Facts(NamedTuple):
     rules        None without a site.json: only limits that people have chosen count
     readings     those since the last decision, the oldest first
     peak_ma      the highest load of the house of each phase in seven days, None if none is known
+    is_dimmed    the grid operator dims the chargers now
     """
 
     rules: SiteRules | None
     connectors: tuple[Connector, ...]
     readings: tuple[SiteReading, ...] = ()
     peak_ma: PerPhase | None = None
-
-
-# -- state -----------------------------------------------------------------------------------------
-
-
-class ConnectorState(NamedTuple):
-    """The memory of the controller of a connector, from one decision to the next.
-
-    transaction_id    the session that the memory is of, None between sessions
-    limit_ma          the set point
-    changed_ms        when it was changed, 0 for never; `lowered_ms` when it was lowered
-    chosen_ma         the limit that a person had chosen
-    was_paused        the last 0 was a person's choice
-    active_since_ms   since when it may charge, None while it waits
-    waiting_since_ms  since when it waits for its turn, None while it may charge
-    served_ms         how long it was allowed to charge in this session
-    drawn_ma          the current that was reported last, over all phases, None for none
-    drawn_ms          when that was measured
-    held_ma, held_limit_ma  the current, over all phases, that followed a limit, and the limit
-    ended_ms          when its last session was over
-    drew_since_ms     since when its car draws, None if it does not
-    idle_since_ms     since when its car takes nothing although it may, None otherwise
-    low_since_ms      since when its car draws less than it may, None otherwise
-    need_ma           the current that is enough for its car, None for its maximum
-    seen, used        the site's phases on which its car was seen to draw, and those it uses
-    kept_since_ms     since when it keeps its limit again after it has ignored one
-    unproven_since_ms  since when no current shows that it keeps the limit in force
-    ignores           it has ignored a limit that it had accepted
-    is_unproven       it has never shown that it keeps limits, because it reports no current
-    """
-
-    transaction_id: int | None = None
-    limit_ma: int = 0
-    changed_ms: int = 0
-    lowered_ms: int = 0
-    chosen_ma: int | None = None
-    was_paused: bool = False
-    active_since_ms: int | None = None
-    waiting_since_ms: int | None = None
-    served_ms: int = 0
-    drawn_ma: int | None = None
-    drawn_ms: int = 0
-    drew_since_ms: int | None = None
-    idle_since_ms: int | None = None
-    low_since_ms: int | None = None
-    need_ma: int | None = None
-    seen: tuple[int, ...] = ()
-    used: tuple[int, ...] = ()
-    kept_since_ms: int | None = None
-    unproven_since_ms: int | None = None
-    ignores: bool = False
-    is_unproven: bool = False
-    held_ma: int | None = None
-    held_limit_ma: int = 0
-    ended_ms: int = 0
-
-
-class Load(NamedTuple):
-    """The load of the house when a reading came: the reading less what the cars drew.
-
-    That is known with a delay: `most_ma` and `least_ma` are its bounds, `likely_ma` is between.
-    `total_ma` is what the connection carried, house and cars.
-    """
-
-    moment_ms: int
-    most_ma: PerPhase
-    least_ma: PerPhase
-    likely_ma: PerPhase
-    total_ma: PerPhase
-
-
-class Sums(NamedTuple):
-    """The meter and all cars at one moment, in mA over all phases."""
-
-    moment_ms: int
-    meter_ma: int
-    cars_ma: int
-
-
-class Step(NamedTuple):
-    """A sudden change of the current of a car: when it was noticed, and the sums before it."""
-
-    noticed_ms: int
-    before: Sums
-
-
-class MeterState(NamedTuple):
-    """The memory of the controller of the site's meter.
-
-    newest       the newest reading, None before the first one
-    same_since_ms   since when the meter has reported the same values
-    fresh        readings in a row without a gap, at most as many as trust needs
-    is_trusted   False from a silence on until enough readings have come
-    is_frozen    it was found to be frozen, and has reported nothing else since
-    loads        the loads of the house of the last minute, and the newest one
-    history      older sums, of moments at which it was known what cars draw
-    step         the step of a car whose echo in the readings is awaited, None for none
-    evidence     the echoes of the last steps: "follows", "reversed" or "absent"
-    """
-
-    newest: SiteReading | None = None
-    same_since_ms: int = 0
-    fresh: int = 0
-    is_trusted: bool = False
-    is_frozen: bool = False
-    loads: tuple[Load, ...] = ()
-    history: tuple[Sums, ...] = ()
-    step: Step | None = None
-    evidence: tuple[str, ...] = ()
-
-
-class State(NamedTuple):
-    """The state between two decisions.
-
-    decided_ms   the time of the last decision
-    changed      readings with other values than the one before, since the last raise
-    yielded_ms   the last time that a car made room for one whose turn was overdue
-    """
-
-    connectors: Mapping[Key, ConnectorState] = {}
-    meter: MeterState = MeterState()
-    decided_ms: int = 0
-    changed: int = ENOUGH_CHANGES
-    yielded_ms: int = 0
+    is_dimmed: bool = False
 
 
 # -- the decision ----------------------------------------------------------------------------------
@@ -316,6 +235,8 @@ class SetPoint(NamedTuple):
     limit_ma      the working limit of its session, None if it is to have none
     base_ma       the limit without a duration, in force without the server; None for none
     reckoned_ma   what it may draw of each of the site's phases until the next decision
+    phases        the number of phases that its charger is to use, None if it cannot switch
+    next_ms       when the set point will change, as far as is known now
     """
 
     key: Key
@@ -324,6 +245,8 @@ class SetPoint(NamedTuple):
     standing: str
     reason: Reason
     reckoned_ma: PerPhase = (0, 0, 0)
+    phases: int | None = None
+    next_ms: int | None = None
 
 
 METER_NONE, METER_GOOD, METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED, METER_ABSENT = (
@@ -331,12 +254,3 @@ METER_NONE, METER_GOOD, METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED, M
 )
 METER_IMPLAUSIBLE = "implausible"
 """The verdicts on the site's meter; `new` counts until enough readings have come."""
-
-
-class Decision(NamedTuple):
-    """One decision; `house_ma` is the load of the house that it assumes, None if unknown."""
-
-    state: State
-    set_points: tuple[SetPoint, ...]
-    meter: str
-    house_ma: PerPhase | None

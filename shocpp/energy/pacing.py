@@ -1,6 +1,7 @@
 """The pace of set points: down at once, up later, and never too many writes (pure)."""
 
-from shocpp.energy.model import ENOUGH_CHANGES, Connector, ConnectorState
+from shocpp.energy.model import Connector
+from shocpp.energy.state.model import ENOUGH_CHANGES, ConnectorState
 
 RAISE_MS = 60_000
 """The time between two changes of which the second one is a raise."""

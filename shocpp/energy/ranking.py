@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from shocpp.energy.model import Connector, ConnectorState, Key
+from shocpp.energy.model import Connector, Key
 from shocpp.energy.standing import is_idle
+from shocpp.energy.state.model import ConnectorState
 
 TURN_MS = 900_000
 """The time of one turn; who has had one makes room for those that have waited as long."""

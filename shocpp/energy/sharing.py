@@ -5,13 +5,7 @@ from typing import NamedTuple
 
 from shocpp.energy.allocation import OWN, STEP_MA, UNBALANCE, Demand, Share, allocate
 from shocpp.energy.failsafe import Rest, fallback_of, groups_of, limited, most_of, usable
-from shocpp.energy.model import (
-    ALL_PHASES,
-    ENOUGH_CHANGES,
-    Connector,
-    Key,
-    MeterState,
-)
+from shocpp.energy.model import ALL_PHASES, Connector, Key
 from shocpp.energy.pacing import RAISE_MS, RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
 from shocpp.energy.situation import (
@@ -24,6 +18,7 @@ from shocpp.energy.situation import (
     rest_of,
 )
 from shocpp.energy.standing import is_falling, phases_of
+from shocpp.energy.state.model import ENOUGH_CHANGES, MeterState
 
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""

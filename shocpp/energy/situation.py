@@ -15,7 +15,6 @@ from shocpp.energy.model import (
     METER_REVERSED,
     METER_SILENT,
     Connector,
-    ConnectorState,
     Facts,
     Key,
     PerPhase,
@@ -29,6 +28,7 @@ from shocpp.energy.standing import (
     limit_or_maximum,
     phases_of,
 )
+from shocpp.energy.state.model import ConnectorState
 
 FALLBACK = (METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED, METER_IMPLAUSIBLE)
 """The verdicts on a meter after which its readings do not count."""

@@ -15,10 +15,10 @@ from shocpp.energy.model import (
     UNVERIFIABLE,
     VERIFYING,
     Connector,
-    ConnectorState,
     Observed,
     PerPhase,
 )
+from shocpp.energy.state.model import ConnectorState
 
 LAG_MS = 5_000
 """The time after which a car follows its limit, as most do."""

@@ -197,7 +197,7 @@ class CannedCaller:
                 permit = partial(require_at, db, settings, person, canned)
                 if canned.action == LIMIT:
                     # Imported here, so that all other processes of CGI start faster.
-                    from shocpp.site.canned_limits import answer_limit
+                    from shocpp.site.choices.canned_limits import answer_limit
 
                     return answer_limit(db, settings, canned, person.name, permit)
                 return answer_canned(db, settings, canned, person.name, permit)

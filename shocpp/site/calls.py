@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from shocpp.calls.outcomes import is_refusal, is_unsent
 from shocpp.charger_models.charging_profiles import QUESTIONS
-from shocpp.energy.model import Connector, Decision, Key, SetPoint
+from shocpp.energy.model import Connector, Key, SetPoint
+from shocpp.energy.state.model import Decision
 from shocpp.ocpp.outgoing import payload_text
 from shocpp.site.facts import ChargerFacts, Gathered
 from shocpp.site.profiles import (

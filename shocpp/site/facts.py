@@ -12,7 +12,7 @@ from shocpp.charger_models.charging_profiles import (
 )
 from shocpp.configuration.charge_points import Allowlist
 from shocpp.configuration.power.keys import Power
-from shocpp.configuration.site import SiteConf
+from shocpp.configuration.site.conf import SiteConf
 from shocpp.energy.model import (
     SILENT,
     Connector,

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from shocpp.energy.model import IGNORES, Decision, Key
+from shocpp.energy.model import IGNORES, Key
 from shocpp.energy.standing import in_force
+from shocpp.energy.state.model import Decision
 from shocpp.language.site import stored_reason
 from shocpp.ocpp.charging_profiles import base_id, working_id
 from shocpp.site.calls import Sent

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, allowlist_or_stored
 from shocpp.configuration.files import conf_text
-from shocpp.configuration.site import SiteConf, parse_site
-from shocpp.configuration.site_file import known_members, site_or_stored
+from shocpp.configuration.site.conf import SiteConf, parse_site
+from shocpp.configuration.site.file import known_members, site_or_stored
 from shocpp.errors import ConfigError
 from shocpp.settings import Settings
 from shocpp.store import properties

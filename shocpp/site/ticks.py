@@ -14,19 +14,21 @@ from typing import NamedTuple
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.files import Stamp, stamp_of
-from shocpp.configuration.site import SiteConf, SiteMeter
-from shocpp.configuration.site_file import SiteFile
+from shocpp.configuration.site.conf import SiteConf
+from shocpp.configuration.site.file import SiteFile
+from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.energy.controller import decide
-from shocpp.energy.model import Connector, Decision, PerPhase, SiteReading, State
+from shocpp.energy.model import Connector, PerPhase, SiteReading
 from shocpp.energy.situation import FALLBACK
 from shocpp.energy.standing import is_settled
-from shocpp.energy.state_text import state_of, state_text
+from shocpp.energy.state.model import Decision, State
+from shocpp.energy.state.text import state_of, state_text
 from shocpp.ocpp.charging_profiles import base_id, working_id
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.calls import Queued, SiteCalls
 from shocpp.site.facts import Gathered, gather
-from shocpp.site.meter import MeterPolling
+from shocpp.site.inputs.polled import MeterPolling
 from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
 from shocpp.site.rules import conf_of, store_text
 from shocpp.site.thread import Connect

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shocpp.configuration.entries import line_of
 from shocpp.configuration.json_paths import parse_path
-from shocpp.configuration.site import SiteConf, SiteMeter, parse_site
+from shocpp.configuration.site.conf import SiteConf, parse_site
+from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.energy.model import GroupRules, SiteRules
 from shocpp.errors import ConfigError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shocpp.configuration.site import parse_site
-from shocpp.configuration.site_file import SiteFile, load_site, site_or_stored
+from shocpp.configuration.site.conf import parse_site
+from shocpp.configuration.site.file import SiteFile, load_site, site_or_stored
 from shocpp.errors import ConfigError
 from tests.world.machine import ROOT
 

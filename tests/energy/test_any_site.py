@@ -19,7 +19,6 @@ from shocpp.energy.model import (
     METER_SILENT,
     VERIFYING,
     Connector,
-    Decision,
     Facts,
     GroupRules,
     Installed,
@@ -30,9 +29,9 @@ from shocpp.energy.model import (
     SetPoint,
     SiteReading,
     SiteRules,
-    State,
 )
-from shocpp.energy.state_text import state_of, state_text
+from shocpp.energy.state.model import Decision, State
+from shocpp.energy.state.text import state_of, state_text
 from tests.world.power.simulation import BEGINS_MS
 
 FOLLOWERS = (FOLLOWS, VERIFYING)

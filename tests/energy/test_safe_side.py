@@ -11,8 +11,6 @@ from shocpp.energy.model import (
     METER_NEW,
     METER_SILENT,
     Connector,
-    ConnectorState,
-    Decision,
     Facts,
     GroupRules,
     Installed,
@@ -22,8 +20,8 @@ from shocpp.energy.model import (
     SetPoint,
     SiteReading,
     SiteRules,
-    State,
 )
+from shocpp.energy.state.model import ConnectorState, Decision, State
 
 NOW_MS = 1_798_761_600_000
 BASE = Installed(6_000, accepted_ms=NOW_MS - 600_000)

@@ -6,15 +6,9 @@ from typing import Any
 import pytest
 
 from shocpp.configuration.charge_points import NO_ALLOWLIST
-from shocpp.configuration.site import parse_site
-from shocpp.energy.model import (
-    METER_NONE,
-    ConnectorState,
-    Decision,
-    Reason,
-    SetPoint,
-    State,
-)
+from shocpp.configuration.site.conf import parse_site
+from shocpp.energy.model import METER_NONE, Reason, SetPoint
+from shocpp.energy.state.model import ConnectorState, Decision, State
 from shocpp.ocpp.charging_profiles import profile_of
 from shocpp.site.calls import SiteCalls
 from shocpp.site.facts import Gathered, gather

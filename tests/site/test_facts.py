@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, parse_allowlist
-from shocpp.configuration.site import parse_site
+from shocpp.configuration.site.conf import parse_site
 from shocpp.energy.model import Connector, Observed, SiteReading
 from shocpp.energy.standing import in_force
 from shocpp.ocpp.charging_profiles import Profile, Variant, base_id, working_id

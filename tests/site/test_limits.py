@@ -7,7 +7,7 @@ import pytest
 
 from shocpp.clock import now_ms
 from shocpp.errors import Ambiguous, Unreachable, UsageError
-from shocpp.site.limits import (
+from shocpp.site.choices.limits import (
     OFFLINE,
     await_set_point,
     choose_limit,

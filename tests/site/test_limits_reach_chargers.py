@@ -11,14 +11,14 @@ from operator import itemgetter
 import pytest
 
 from shocpp.clock import now_ms
-from shocpp.site.limits import (
+from shocpp.site.choices.limits import (
     ACCEPTED,
     OFFLINE,
     REFUSED,
     await_set_point,
     choose_limit,
 )
-from shocpp.site.posted import record_posted
+from shocpp.site.inputs.posted import record_posted
 from shocpp.site.present import site_present
 from shocpp.store.database import open_database
 from tests.world.charger import Charger

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from shocpp.configuration.site import SiteMeter, parse_site
+from shocpp.configuration.site.conf import parse_site
+from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.errors import UsageError
-from shocpp.site.meter import MeterPolling, NoReading, currents_of, read_meter
+from shocpp.site.inputs.polled import MeterPolling, NoReading, currents_of, read_meter
 from tests.world.limits import device
 from tests.world.machine import wait_for
 

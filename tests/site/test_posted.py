@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shocpp.errors import UsageError
-from shocpp.site.posted import NoPostedMeter, posted_currents, record_posted
+from shocpp.site.inputs.posted import NoPostedMeter, posted_currents, record_posted
 from shocpp.store import properties
 from shocpp.store.database import open_database
 from shocpp.store.keys import NO_KEYS

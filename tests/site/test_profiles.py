@@ -9,7 +9,13 @@ from shocpp.charger_models.charging_profiles import (
     ProfileChoice,
     profile_choice,
 )
-from shocpp.energy.model import Connector, Installed, Reason, Session, SetPoint
+from shocpp.energy.model import (
+    Connector,
+    Installed,
+    Reason,
+    Session,
+    SetPoint,
+)
 from shocpp.ocpp.charging_profiles import Variant, base_id, working_id
 from shocpp.site.facts import ChargerFacts
 from shocpp.site.profiles import (

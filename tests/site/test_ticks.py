@@ -8,7 +8,7 @@ import pytest
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.energy.model import SiteReading
-from shocpp.energy.state_text import state_of, state_text
+from shocpp.energy.state.text import state_of, state_text
 from shocpp.ocpp.charging_profiles import Profile, Variant, base_id
 from shocpp.site.ticks import Ticks
 from shocpp.store import calls

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shocpp.clock import now_ms
-from shocpp.site.limits import choose_limit
+from shocpp.site.choices.limits import choose_limit
 from shocpp.store.database import open_database
 from tests.world.commands import command
 from tests.world.home import Home

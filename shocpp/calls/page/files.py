@@ -17,7 +17,7 @@ from shocpp.configuration.charge_points import (
     parse_allowlist,
 )
 from shocpp.configuration.files import Stamp, stamp_of
-from shocpp.configuration.site_file import known_members, load_site
+from shocpp.configuration.site.file import known_members, load_site
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError

@@ -7,8 +7,14 @@ from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist
 from shocpp.configuration.power.keys import Power
-from shocpp.configuration.site import SiteConf
-from shocpp.energy.model import ALL_PHASES, IGNORES, REFUSES, SILENT, UNVERIFIABLE
+from shocpp.configuration.site.conf import SiteConf
+from shocpp.energy.model import (
+    ALL_PHASES,
+    IGNORES,
+    REFUSES,
+    SILENT,
+    UNVERIFIABLE,
+)
 from shocpp.energy.pacing import MOST_WRITES
 from shocpp.energy.standing import DRAWS_MA, TOLERANCE_MA
 from shocpp.language.findings.sentences import Sentence

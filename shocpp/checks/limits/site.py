@@ -7,8 +7,8 @@ from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding
 from shocpp.checks.limits.chargers import Present, check_chargers
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import CLOSED, Allowlist, allowlist_or_stored
-from shocpp.configuration.site import SiteConf
-from shocpp.configuration.site_file import known_members, load_site, site_or_stored
+from shocpp.configuration.site.conf import SiteConf
+from shocpp.configuration.site.file import known_members, load_site, site_or_stored
 from shocpp.energy.model import (
     METER_ABSENT,
     METER_FROZEN,

@@ -13,7 +13,7 @@ from shocpp.interfaces.api.operations import POSTING, Schema, ref, responses
 from shocpp.interfaces.api.posted_calls import posted_object
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.settings import Settings
-from shocpp.site.posted import MOST_A, NoPostedMeter, record_posted
+from shocpp.site.inputs.posted import MOST_A, NoPostedMeter, record_posted
 from shocpp.store.database import Database
 
 ACCEPTED = {"accepted": True}

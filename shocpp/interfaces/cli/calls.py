@@ -118,7 +118,7 @@ def caller(name: str) -> None:
     from shocpp.calls.answering import answer_canned
     from shocpp.calls.outcomes import REPORTS
     from shocpp.configuration.canned_calls import LIMIT, canned_call
-    from shocpp.site.canned_limits import answer_limit
+    from shocpp.site.choices.canned_limits import answer_limit
     from shocpp.store.database import open_database
 
     settings = read_settings()

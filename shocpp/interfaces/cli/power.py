@@ -25,7 +25,7 @@ from shocpp.settings import Settings, read_settings
 from shocpp.store.database import Database, open_database
 
 if TYPE_CHECKING:
-    from shocpp.site.limits import ChosenLimit
+    from shocpp.site.choices.limits import ChosenLimit
     from shocpp.site.present import ConnectorPresent, SitePresent
     from shocpp.store.site.limits import LimitChoice
 
@@ -101,7 +101,7 @@ def _choose(
     timeout_s: float,
 ) -> tuple[int, str]:
     """Choose a limit, wait for the charger, and return the exit code and the line."""
-    from shocpp.site.limits import (
+    from shocpp.site.choices.limits import (
         ACCEPTED,
         await_set_point,
         choose_limit,

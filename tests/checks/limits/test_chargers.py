@@ -9,7 +9,13 @@ from shocpp.checks.findings import NOTE, RISKY, WRONG
 from shocpp.checks.limits.chargers import MANY_WRITES
 from shocpp.checks.limits.site import check_site
 from shocpp.clock import now_ms
-from shocpp.energy.model import FOLLOWS, IGNORES, REFUSES, SILENT, UNVERIFIABLE
+from shocpp.energy.model import (
+    FOLLOWS,
+    IGNORES,
+    REFUSES,
+    SILENT,
+    UNVERIFIABLE,
+)
 from shocpp.ocpp.facts import Booted
 from shocpp.store.charge_points import identities, notifications
 from shocpp.store.database import Database, open_database

@@ -6,7 +6,15 @@ These have no sockets; `profile_charger.py` has one that speaks OCPP.
 from dataclasses import dataclass, field
 from enum import Enum
 
-from shocpp.energy.model import ALL_PHASES, LEAST_MA, Connector, Key, Observed, PerPhase, Session
+from shocpp.energy.model import (
+    ALL_PHASES,
+    LEAST_MA,
+    Connector,
+    Key,
+    Observed,
+    PerPhase,
+    Session,
+)
 from tests.world.power.cars import Car
 from tests.world.power.house import on_phase, total
 

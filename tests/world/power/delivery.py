@@ -10,7 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from shocpp.energy.model import Connector, Installed, Key, SetPoint
+from shocpp.energy.model import (
+    Connector,
+    Installed,
+    Key,
+    SetPoint,
+)
 from tests.world.power.chargers import Answers, Charger
 
 ANSWER_WITHIN_S = 30

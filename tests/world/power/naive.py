@@ -8,7 +8,15 @@ They know no phases, no chargers that ignore limits, no base, and no meter that 
 
 from dataclasses import dataclass, field
 
-from shocpp.energy.model import FOLLOWS, LEAST_MA, Connector, Facts, Key, Reason, SetPoint
+from shocpp.energy.model import (
+    FOLLOWS,
+    LEAST_MA,
+    Connector,
+    Facts,
+    Key,
+    Reason,
+    SetPoint,
+)
 
 
 @dataclass

@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 from shocpp.energy.model import (
     ALL_PHASES,
-    Decision,
     Facts,
     Key,
     PerPhase,
     SetPoint,
     SiteReading,
     SiteRules,
-    State,
 )
+from shocpp.energy.state.model import Decision, State
 from tests.world.power.chargers import Charger
 from tests.world.power.delivery import Delivery
 from tests.world.power.house import House, total

@@ -35,7 +35,7 @@ from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import all_canned_calls
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.people import load_people
-from shocpp.configuration.site_file import load_site
+from shocpp.configuration.site.file import load_site
 from shocpp.errors import ConfigError
 from shocpp.interfaces.web.pages.form_pages import Connect, FormPages
 from shocpp.language.dates import day_and_time, local_datetime

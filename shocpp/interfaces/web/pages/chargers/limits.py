@@ -43,7 +43,7 @@ from shocpp.language.site import amperes, meter_text
 from shocpp.language.voice import moment
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
-from shocpp.site.limits import choose_limit, parse_until
+from shocpp.site.choices.limits import choose_limit, parse_until
 from shocpp.site.present import ConnectorPresent, SitePresent, site_present
 from shocpp.site.rules import site_conf
 from shocpp.store.database import Database

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from shocpp.configuration.site import SiteConf
+from shocpp.configuration.site.conf import SiteConf
 from shocpp.energy.model import ALL_PHASES
 from shocpp.language.site import amperes
 from shocpp.ocpp.identity import identity_key

@@ -30,51 +30,27 @@ a `comment`. A file with an error is refused as a whole (`site_file.py`).
 
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from shocpp.configuration.entries import Located, MemberError, line_of, parse_json, quoted
-from shocpp.configuration.json_paths import JsonPath, parse_path
-from shocpp.energy.model import ALL_PHASES, LEAST_MA, GroupRules, SiteRules
-from shocpp.errors import ConfigError, UsageError
+from shocpp.configuration.site.meter_source import SiteMeter, meter_of
+from shocpp.energy.model import (
+    LEAST_MA,
+    GroupRules,
+    SiteRules,
+)
+from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
 
 EXAMPLE = "conf/site.json.example"
 LEAST_A, HIGHEST_A = LEAST_MA // 1000, 10_000
-LONGEST_STALE_S, LONGEST_EVERY_S, DEFAULT_EVERY_S = 3600, 600, 5
+LONGEST_STALE_S = 3600
 
 LEAST_READINGS = 2
 """The readings that have to fit into `stale_s`, or the meter would be silent between two."""
 
-HIGHEST_FACTOR = 1_000_000
-
 _LIMITS = ("limit_a", "margin_a", "house_a", "unbalance_a", "fallback_a", "stale_s")
 _KEYS = (*_LIMITS, "groups", "meter", "comment")
 _GROUP_KEYS = ("limit_a", "members", "comment")
-_METER_KEYS = (
-    *("posted", "url", "every_s", "paths", "unit", "factor", "signs", "split", "comment"),
-)
-_POLLED_ONLY = ("every_s", "paths", "unit", "factor", "signs")
-
-
-class SiteMeter(NamedTuple):
-    """The source of the currents of the site.
-
-    is_posted     True if programs post them to /api/site; then only `split` counts besides
-    url           the address of the JSON document, empty if they are posted
-    paths         one path to a sum, or three to the values of L1, L2 and L3
-    factor, unit  the factor of the values, and their unit, W or A
-    sign_paths    the paths of powers whose signs the currents have, as many as `paths`, or none
-    split         the shares of L1, L2 and L3 of a sum; None: the whole sum counts on each phase
-    """
-
-    is_posted: bool = False
-    url: str = ""
-    paths: tuple[JsonPath, ...] = ()
-    factor: float = 1.0
-    unit: str = "W"
-    sign_paths: tuple[JsonPath, ...] = ()
-    every_s: int = DEFAULT_EVERY_S
-    split: tuple[float, float, float] | None = None
 
 
 class SiteConf(NamedTuple):
@@ -104,7 +80,7 @@ def _site(content: Located, known: Collection[str] | None) -> SiteConf:
     groups, members = _groups(keys["groups"], known) if "groups" in keys else ({}, {})
     if "limit_a" not in keys and not groups:
         raise content.error("has no limit: write limit_a, or groups with a limit_a each")
-    meter = _meter(keys["meter"]) if "meter" in keys else None
+    meter = meter_of(keys["meter"]) if "meter" in keys else None
     rules = _rules(keys, groups, has_meter=meter is not None)
     if meter and rules.limit_ma is None:
         raise keys["meter"].error("needs limit_a: it measures the load of the whole site")
@@ -215,105 +191,3 @@ def _listed_twice(entry: Located, group: str, other: str) -> MemberError:
         f"is {quoted(entry.value)}, which is in the group {quoted(other)}, too; a charger is "
         "behind one fuse: remove one"
     )
-
-
-def _meter(content: Located) -> SiteMeter:
-    """Return the source of the currents of the site."""
-    keys = content.members(_METER_KEYS)
-    split = _split(keys["split"]) if "split" in keys else None
-    if "posted" in keys:
-        for key in ("url", *_POLLED_ONLY):
-            if key in keys:
-                raise keys[key].error("has no meaning beside posted; remove one of them")
-        if keys["posted"].value is not True:
-            raise keys["posted"].error("can only be true; remove it for a meter with a url")
-        return SiteMeter(is_posted=True, split=split)
-    for key in ("url", "paths"):
-        if key not in keys:
-            raise content.error(f'needs {key}: write url and paths, or "posted": true')
-    paths = _paths(keys["paths"])
-    if split and len(paths) != 1:
-        raise keys["split"].error("is for one path, the sum of the phases; remove it")
-    unit = keys["unit"].value if "unit" in keys else "W"
-    if unit not in ("W", "A"):
-        raise keys["unit"].error(f"must be W or A, not {quoted(unit)}")
-    return SiteMeter(
-        url=_url(keys["url"]),
-        paths=paths,
-        factor=_factor(keys["factor"]) if "factor" in keys else 1.0,
-        unit=unit,
-        sign_paths=_sign_paths(keys["signs"], paths, unit) if "signs" in keys else (),
-        every_s=_every_s(keys["every_s"]) if "every_s" in keys else DEFAULT_EVERY_S,
-        split=split,
-    )
-
-
-def _paths(content: Located) -> tuple[JsonPath, ...]:
-    """Return one path, or three."""
-    entries = content.entries()
-    if len(entries) not in (1, len(ALL_PHASES)):
-        raise content.error("must be one path (the sum) or three (L1, L2, L3)")
-    return tuple(_path(entry) for entry in entries)
-
-
-def _path(entry: Located) -> JsonPath:
-    try:
-        return parse_path(entry.text())
-    except MemberError:
-        raise
-    except UsageError as error:
-        raise entry.error(f"cannot be read: {error}") from None
-
-
-def _sign_paths(content: Located, paths: tuple[JsonPath, ...], unit: str) -> tuple[JsonPath, ...]:
-    """Return the paths of the powers whose signs the currents have."""
-    if unit != "A":
-        raise content.error('is for currents, and needs "unit": "A"; powers have a sign')
-    signs = _paths(content)
-    if len(signs) != len(paths):
-        raise content.error(f"must be as many as paths: {len(paths)}")
-    return signs
-
-
-def _url(member: Located) -> str:
-    """Return the address of the document of a meter."""
-    url = member.text()
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-        # `port` is read at its first use, and raises ValueError.
-        is_usable = is_address and parts.port != 0 and url.isascii() and " " not in url
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise member.error(
-            f"must be an address such as http://192.168.1.30/status, not {quoted(url)}"
-        )
-    # The sentence does not repeat the address: it has a password.
-    if parts.username is not None or parts.password is not None:
-        raise member.error("has a user's name, which is not sent; read it without, or post it")
-    return url
-
-
-def _factor(member: Located) -> float:
-    factor = member.number(-HIGHEST_FACTOR, HIGHEST_FACTOR)
-    if factor == 0:
-        raise member.error("is 0, so that the meter would always read 0; write 1 or -1")
-    return float(factor)
-
-
-def _every_s(member: Located) -> int:
-    if type(member.value) is not int or not 1 <= member.value <= LONGEST_EVERY_S:
-        raise member.error(
-            f"must be a whole number 1..{LONGEST_EVERY_S}, not {quoted(member.value)}"
-        )
-    return member.value
-
-
-def _split(content: Located) -> tuple[float, float, float]:
-    """Return the shares of the phases, which are 1 together."""
-    shares = [entry.number(0, 1) for entry in content.entries()]
-    if len(shares) != len(ALL_PHASES) or abs(sum(shares) - 1) > 0.001:
-        raise content.error("must be three shares that are 1 together, such as [0.5, 0.3, 0.2]")
-    l1, l2, l3 = shares
-    return float(l1), float(l2), float(l3)

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from shocpp.clock import now_ms
 from shocpp.configuration.json_paths import value_at
-from shocpp.configuration.site import SiteMeter
+from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.energy.model import VOLT, PerPhase, SiteReading
 from shocpp.errors import ShocppError, UsageError
-from shocpp.site.posted import per_phase
+from shocpp.site.inputs.posted import per_phase
 
 log = logging.getLogger(__name__)
 

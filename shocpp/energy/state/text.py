@@ -4,18 +4,19 @@ import json
 from itertools import starmap
 from typing import Any
 
-from shocpp.energy.model import (
+from shocpp.energy.model import PerPhase, SiteReading
+from shocpp.energy.state.model import (
     ConnectorState,
     Load,
     MeterState,
-    PerPhase,
-    SiteReading,
     State,
     Step,
     Sums,
+    SunState,
+    SwitchState,
 )
 
-VERSION = 1
+VERSION = 2
 """The version of the text; another one is not read, and the controller begins anew."""
 
 
@@ -38,8 +39,14 @@ def state_of(text: str | None) -> State:
     connectors = {}
     for charge_point_id, connector_id, *values in document["connectors"]:
         *plain, seen, used = values
-        connector = ConnectorState(*plain)._replace(seen=tuple(seen), used=tuple(used))
-        connectors[(charge_point_id, connector_id)] = connector
+        connector = ConnectorState(*plain)
+        sun, switch = SunState(*connector.sun), SwitchState(*connector.switch)
+        connectors[(charge_point_id, connector_id)] = connector._replace(
+            seen=tuple(seen),
+            used=tuple(used),
+            sun=sun,
+            switch=switch._replace(switched_ms=tuple(switch.switched_ms)),
+        )
     return State(connectors, _meter(meter), *rest)
 
 

@@ -1,6 +1,6 @@
 """The state of the controller after the clock was set back (pure)."""
 
-from shocpp.energy.model import ConnectorState, State
+from shocpp.energy.state.model import ConnectorState, State
 
 
 def not_after(state: State, now_ms: int) -> State:

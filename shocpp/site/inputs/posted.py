@@ -10,7 +10,12 @@ Import from the grid is positive.
 from collections.abc import Sequence
 
 from shocpp.configuration.entries import members, quoted
-from shocpp.energy.model import ALL_PHASES, VOLT, PerPhase, SiteReading
+from shocpp.energy.model import (
+    ALL_PHASES,
+    VOLT,
+    PerPhase,
+    SiteReading,
+)
 from shocpp.errors import UsageError
 from shocpp.settings import Settings
 from shocpp.site.leader import ring_leader

@@ -15,7 +15,7 @@ from shocpp.configuration.canned_calls import CannedCall, filled
 from shocpp.errors import Ambiguous, Unreachable
 from shocpp.language.voice import moment, sentence
 from shocpp.settings import Settings
-from shocpp.site.limits import (
+from shocpp.site.choices.limits import (
     ACCEPTED,
     NO_ANSWER,
     OFFLINE,

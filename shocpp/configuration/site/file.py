@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shocpp.configuration.charge_points import Allowlist
 from shocpp.configuration.files import Stamp, conf_text, stamp_of
-from shocpp.configuration.site import SiteConf, parse_site
+from shocpp.configuration.site.conf import SiteConf, parse_site
 from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
 

@@ -1,0 +1,1 @@
+"""The state of the controller between two decisions (pure)."""

@@ -1,0 +1,1 @@
+"""Choices of people for a charger: limits and modes."""
