@@ -6,7 +6,8 @@
              priority first; what does not divide into whole amperes stays unused
     balance  charging may not make the difference between two phases greater than the limit
 
-A limit is that of the site or of a group, for each phase. Measured: docs/power.md.
+A limit is that of the site or of a group, for each phase, or that of all chargers over all phases.
+Measured: docs/power.md.
 """
 
 from collections import Counter
@@ -22,7 +23,7 @@ STEP_MA = 1_000
 MOST_ROUNDS = 8
 """Rounds that search the fairest shares within the limit of unbalance."""
 
-SITE, OWN, UNBALANCE, NO_ROOM = "site", "own", "unbalance", "no room"
+SITE, OWN, UNBALANCE, DIMMED, NO_ROOM = "site", "own", "unbalance", "dimmed", "no room"
 """The bounds of a share; that of a group is GROUP and its name."""
 
 GROUP = "group "
@@ -51,12 +52,14 @@ class Budget(NamedTuple):
     groups_ma     of each phase of each group
     others_ma     what draws besides, for the difference between phases
     unbalance_ma  the greatest difference that charging may make
+    total_ma      of all chargers over all phases, None without such a limit
     """
 
     site_ma: PerPhase | None
     groups_ma: Mapping[str, PerPhase] = {}
     others_ma: PerPhase = (0, 0, 0)
     unbalance_ma: int | None = None
+    total_ma: int | None = None
 
 
 class Share(NamedTuple):
@@ -120,6 +123,7 @@ def _filled(
     """Return the shares within the limits; `balance_ma` is that of each phase for the balance."""
     site = _bounds(SITE, budget.site_ma)
     balance = _bounds(UNBALANCE, balance_ma)
+    total = None if budget.total_ma is None else _Bound(DIMMED, budget.total_ma)
     groups = {
         name: _bounds(f"{GROUP}{name}", of_phases) for name, of_phases in budget.groups_ma.items()
     }
@@ -130,13 +134,16 @@ def _filled(
             *(site[phase] for phase in demand.phases if site),
             *(groups[group][phase] for group in demand.groups for phase in demand.phases),
             *(balance[phase] for phase in _uneven_phases(demand) if balance),
+            # Once for each phase: it is of all of them together.
+            *(total for _ in demand.phases if total),
         ]
         least_ma = demand.least_ma
-        tight = next((bound.name for bound in bounds if bound.rest_ma < least_ma), None)
+        counts = Counter(bounds)
+        tight = next((one.name for one in counts if one.rest_ma < counts[one] * least_ma), None)
         if least_ma > demand.most_ma:
             shares[demand.key] = Share(0, OWN)
         elif tight is not None:
-            shares[demand.key] = Share(0, UNBALANCE if tight == UNBALANCE else NO_ROOM)
+            shares[demand.key] = Share(0, tight if tight in (UNBALANCE, DIMMED) else NO_ROOM)
         else:
             for bound in bounds:
                 bound.rest_ma -= least_ma

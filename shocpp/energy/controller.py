@@ -3,9 +3,10 @@
     1  memory      what each charger reports now, and whether it keeps its limits
     2  house       the load of the house by the meter, or the worst one while that is silent
     3  budget      each limit less the house, and less the maximum of chargers that keep no limit
-    4  shares      fair ones of the rest, once for what must be lowered and once for raises
-    5  set points  lowered at once; raised later, and only into what is free for sure
-    6  bases       what stays in the chargers when the server is gone
+    4  sun         what the mode of each car demands, and the switches of its phases
+    5  shares      fair ones of the rest, once for what must be lowered and once for raises
+    6  set points  lowered at once; raised later, and only into what is free for sure
+    7  bases       what stays in the chargers when the server is gone
 
 A raise never relies on a reduction that its charger has not accepted yet.
 """
@@ -27,11 +28,12 @@ from shocpp.energy.model import (
     Reason,
     SetPoint,
     SiteRules,
+    Wish,
 )
 from shocpp.energy.pacing import changed
 from shocpp.energy.reasons import Reasons
 from shocpp.energy.sharing import sharing_of
-from shocpp.energy.situation import FALLBACK, Situation, reckoned
+from shocpp.energy.situation import FALLBACK, Situation, managed, reckoned
 from shocpp.energy.standing import (
     charging_since,
     draw,
@@ -41,7 +43,16 @@ from shocpp.energy.standing import (
     standing,
 )
 from shocpp.energy.state.clock_steps import not_after
-from shocpp.energy.state.model import ConnectorState, Decision, MeterState, State
+from shocpp.energy.state.model import (
+    ConnectorState,
+    Decision,
+    MeterState,
+    State,
+    SunState,
+    SwitchState,
+)
+from shocpp.energy.surplus.following import followed
+from shocpp.energy.surplus.phases import command, stepped
 
 LONGEST_STEP_MS = 60_000
 """The longest time between two decisions that counts as served."""
@@ -58,14 +69,15 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
         if standings[connector.key] == UNVERIFIABLE:
             memory = memory._replace(is_unproven=True)
         states[connector.key] = memory
-    if facts.rules is None:
+    if facts.rules is None and not any(map(_has_mode, facts.connectors, states.values())):
         set_points = tuple(
             _chosen_alone(connector, standings[connector.key])
             for connector in facts.connectors
             if connector.chosen_ma is not None
         )
         return Decision(State(states, decided_ms=now_ms), set_points, METER_NONE, None)
-    rules = facts.rules
+    rules = facts.rules or SiteRules(None)
+    facts = facts._replace(rules=rules)
     cars = _cars(facts, states, now_ms)
     meter, new_values = _metered(state, states, facts, cars, now_ms)
     verdict = site_meter.verdict(meter, rules, now_ms, _charging_since(states.values()))
@@ -75,6 +87,7 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
     margin_ma = rules.margin_ma if rules.has_meter and verdict not in FALLBACK else 0
     situation = Situation(facts, rules, states, standings, verdict, house, margin_ma, now_ms)
     changed_readings = state.changed + new_values
+    _follow_the_sun(situation)
     sharing = sharing_of(situation, meter, changed_readings, state.yielded_ms)
     limits = sharing.limits
     passed_ms = min(max(now_ms - state.decided_ms, 0), LONGEST_STEP_MS)
@@ -92,15 +105,15 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
     bases = base_limits(facts, rules, unreliable)
     reasons = Reasons(situation, sharing)
     set_points = tuple(
-        _set_point(situation, connector, limits.get(connector.key), bases[connector.key], reasons)
-        if connector.key in bases
+        _set_point(situation, connector, limits.get(connector.key), bases, reasons)
+        if connector.key in bases or connector.key in limits
         else _chosen_alone(connector, standings[connector.key])
         for connector in facts.connectors
-        if connector.key in bases or connector.chosen_ma is not None
+        if connector.key in bases or connector.key in limits or connector.chosen_ma is not None
     )
     changed_readings = 0 if sharing.is_raised else changed_readings
     next_state = State(states, meter, now_ms, changed_readings, sharing.yielded_ms)
-    known = None if verdict == METER_NONE or situation.is_fallback else house.most_ma
+    known = house.most_ma if situation.is_metered else None
     return Decision(next_state, set_points, verdict, known)
 
 
@@ -148,7 +161,34 @@ def _house(meter: MeterState, verdict: str, facts: Facts, rules: SiteRules) -> H
     if verdict == METER_NONE or verdict in FALLBACK:
         worst = house_at_worst(facts, rules)
         return House(worst, worst, worst, worst)
-    return site_meter.house(meter, sees_cars=verdict != METER_ABSENT)
+    return site_meter.house(meter, rules, sees_cars=verdict != METER_ABSENT)
+
+
+# -- the sun ---------------------------------------------------------------------------------------
+
+
+def _has_mode(connector: Connector, memory: ConnectorState) -> bool:
+    """Return True if a connector needs decisions also without limits of the site."""
+    return connector.wish != Wish() or memory.switch != SwitchState()
+
+
+def _follow_the_sun(situation: Situation) -> None:
+    """Put the demands of modes and of switches of phases into the states of the situation."""
+    states, now_ms = situation.states, situation.now_ms
+    sessions = [
+        one for one in managed(situation) if one.session is not None and not one.session.is_late
+    ]
+    demands = followed(situation, sessions)
+    for connector in situation.facts.connectors:
+        key, memory = connector.key, states[connector.key]
+        memory = memory._replace(sun=demands.suns.get(key, SunState()))
+        if connector.switching is not None:
+            switch = stepped(connector, memory, demands.phases.get(key), now_ms)
+            if switch.phases != memory.switch.phases:
+                # They are learned anew, and until then all of them count.
+                memory = memory._replace(seen=(), used=())
+            memory = memory._replace(switch=switch)
+        states[key] = memory
 
 
 # -- results ---------------------------------------------------------------------------------------
@@ -158,9 +198,12 @@ def _set_point(
     situation: Situation,
     connector: Connector,
     limit_ma: int | None,
-    base_ma: int,
+    bases: Mapping[Key, int],
     reasons: Reasons,
 ) -> SetPoint:
+    base_ma = bases.get(connector.key)
+    if base_ma is None and connector.chosen_ma is not None:
+        base_ma = usable(connector, most_of(connector))
     states, name = situation.states, situation.standings[connector.key]
     if limit_ma is None or not situation.shares_current(connector):
         most_ma = situation.reserved(connector)
@@ -171,7 +214,16 @@ def _set_point(
     for phase in phases_of(connector, states[connector.key]):
         loads[phase] += most_ma
     reason = reasons.of(connector, limit_ma, base_ma)
-    return SetPoint(connector.key, limit_ma, base_ma, name, reason, (loads[0], loads[1], loads[2]))
+    return SetPoint(
+        connector.key,
+        limit_ma,
+        base_ma,
+        name,
+        reason,
+        (loads[0], loads[1], loads[2]),
+        command(connector, states[connector.key]),
+        reasons.next_ms(connector, limit_ma),
+    )
 
 
 def _chosen_alone(connector: Connector, name: str) -> SetPoint:

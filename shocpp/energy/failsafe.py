@@ -8,19 +8,13 @@ with its maximum, because it may begin at any time.
 from collections.abc import Collection, Iterable, Sequence
 
 from shocpp.energy.allocation import STEP_MA
-from shocpp.energy.model import (
-    ALL_PHASES,
-    Connector,
-    Facts,
-    Key,
-    PerPhase,
-    SiteRules,
-)
+from shocpp.energy.model import ALL_PHASES, VOLT, Connector, Facts, Key, PerPhase, SiteRules
 
 
 def base_limits(facts: Facts, rules: SiteRules, unreliable: Collection[Key]) -> dict[Key, int]:
     """Return the base of each connector behind a limit; `unreliable` ones keep no limits."""
-    rest = Rest(rules, house_at_worst(facts, rules))
+    dimmed_ma = dimmed_total(rules) if facts.is_dimmed else None
+    rest = Rest(rules, house_at_worst(facts, rules), dimmed_ma)
     ranked = by_rank(limited(facts.connectors, rules))
     # Without a base nothing holds the next car when the server is gone.
     without = {one.key for one in ranked if not one.takes_base}
@@ -57,8 +51,19 @@ def most_of(connector: Connector) -> int:
 
 
 def limited(connectors: Iterable[Connector], rules: SiteRules) -> list[Connector]:
-    """Return the connectors behind a limit of the site or of a group."""
-    return [one for one in connectors if rules.limit_ma is not None or groups_of(one, rules)]
+    """Return the connectors behind a limit of the site or of a group, or that can be dimmed."""
+    return [one for one in connectors if is_limited(one, rules)]
+
+
+def is_limited(connector: Connector, rules: SiteRules) -> bool:
+    """Return True if a connector is behind a limit, or can be dimmed."""
+    is_behind_one = rules.limit_ma is not None or bool(groups_of(connector, rules))
+    return is_behind_one or rules.dimmed_w is not None
+
+
+def dimmed_total(rules: SiteRules) -> int | None:
+    """Return the current over all phases that dimmed chargers may draw from the grid."""
+    return None if rules.dimmed_w is None else rules.dimmed_w * 1_000 // VOLT
 
 
 def groups_of(connector: Connector, rules: SiteRules) -> tuple[str, ...]:
@@ -84,9 +89,13 @@ def house_at_worst(facts: Facts, rules: SiteRules) -> PerPhase:
 
 
 class Rest:
-    """The current that is left of each limit of a site whose house draws `house_ma`."""
+    """The current that is left of each limit of a site whose house draws `house_ma`.
 
-    def __init__(self, rules: SiteRules, house_ma: PerPhase) -> None:
+    `total_ma` is the limit of all chargers over all phases, None without one.
+    """
+
+    def __init__(self, rules: SiteRules, house_ma: PerPhase, total_ma: int | None = None) -> None:
+        self.total_ma = total_ma
         self.groups_ma = {name: [group.limit_ma] * 3 for name, group in rules.groups.items()}
         self.site_ma: list[int] | None = None
         if rules.limit_ma is not None:
@@ -94,6 +103,9 @@ class Rest:
 
     def fits(self, connector: Connector, limit_ma: int) -> bool:
         """Return True if this much is left on all phases of a connector."""
+        count = len(connector.phases)
+        if self.total_ma is not None and self.total_ma < count * limit_ma:
+            return False
         return all(
             bound[phase] >= limit_ma
             for bound in self._bounds(connector)
@@ -104,16 +116,19 @@ class Rest:
         self, connector: Connector, limit_ma: int, phases: Sequence[int] | None = None
     ) -> None:
         """Take this much from the limits of a connector, on all its phases or on these."""
+        phases = connector.phases if phases is None else phases
+        if self.total_ma is not None:
+            self.total_ma -= len(phases) * limit_ma
         for bound in self._bounds(connector):
-            for phase in connector.phases if phases is None else phases:
+            for phase in phases:
                 bound[phase] -= limit_ma
 
     def left_for(self, connector: Connector) -> int:
         """Return the current that is left on all phases of a connector."""
-        return min(
-            (bound[phase] for bound in self._bounds(connector) for phase in connector.phases),
-            default=connector.max_ma,
-        )
+        lefts = [bound[phase] for bound in self._bounds(connector) for phase in connector.phases]
+        if self.total_ma is not None:
+            lefts.append(self.total_ma // len(connector.phases))
+        return min(lefts, default=connector.max_ma)
 
     def _bounds(self, connector: Connector) -> list[list[int]]:
         groups = [self.groups_ma[name] for name in connector.groups if name in self.groups_ma]

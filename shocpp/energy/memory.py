@@ -30,7 +30,10 @@ def remembered(connector: Connector, state: ConnectorState, now_ms: int) -> Conn
     if session is None or session.is_late:
         ended_ms = now_ms if state.transaction_id is not None else state.ended_ms
         return ConnectorState(
-            ignores=state.ignores, is_unproven=state.is_unproven, ended_ms=ended_ms
+            ignores=state.ignores,
+            is_unproven=state.is_unproven,
+            ended_ms=ended_ms,
+            switch=state.switch,
         )
     if state.transaction_id != session.transaction_id:
         base_ma = min(connector.installed.base_ma or 0, in_force(connector, now_ms) or 0)
@@ -42,6 +45,7 @@ def remembered(connector: Connector, state: ConnectorState, now_ms: int) -> Conn
             waiting_since_ms=session.received_ms,
             ignores=state.ignores,
             is_unproven=state.is_unproven,
+            switch=state.switch,
         )
     if not connector.is_connected:
         # It can prove nothing now.

@@ -83,12 +83,18 @@ class House(NamedTuple):
     least_ma    the lowest that it can be now
     highest_ma  the highest of the last minute, for raises
     likely_ma   the likely one, for the balance of the phases
+    wholes      how often the phases together have the load: a sum may count on each of them
     """
 
     most_ma: PerPhase
     least_ma: PerPhase
     highest_ma: PerPhase
     likely_ma: PerPhase
+    wholes: float = 1.0
+
+    def total(self, load_ma: PerPhase) -> int:
+        """Return one of these loads over all phases."""
+        return round(sum(load_ma) / self.wholes)
 
 
 def updated(
@@ -121,9 +127,10 @@ def updated(
 
 def is_implausible(reading: SiteReading, rules: SiteRules) -> bool:
     """Return True if no fuse of this limit carries such a current: its unit or factor is wrong."""
-    limit_ma = rules.limit_ma or 0
+    if rules.limit_ma is None:
+        return False
     # In sum, three phases may feed in or draw at once.
-    most_ma = IMPLAUSIBLE * limit_ma * (len(ALL_PHASES) if reading.is_sum else 1)
+    most_ma = IMPLAUSIBLE * rules.limit_ma * (len(ALL_PHASES) if reading.is_sum else 1)
     return any(abs(current_ma) > most_ma for current_ma in reading.currents_ma)
 
 
@@ -186,7 +193,7 @@ def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms:
     return METER_GOOD
 
 
-def house(meter: MeterState, *, sees_cars: bool) -> House:
+def house(meter: MeterState, rules: SiteRules, *, sees_cars: bool) -> House:
     """Return the load of the house by the newest reading.
 
     `sees_cars` is False for a meter that cars are not behind: then it reports the house alone.
@@ -198,7 +205,8 @@ def house(meter: MeterState, *, sees_cars: bool) -> House:
         return House(alone, alone, alone, alone)
     newest = meter.loads[-1]
     highest = _highest([load.most_ma for load in meter.loads])
-    return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma)
+    wholes = sum(rules.split) if meter.newest.is_sum else 1.0
+    return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma, wholes)
 
 
 def _load(reading: SiteReading, rules: SiteRules, cars: Cars) -> Load:

@@ -1,10 +1,13 @@
 """The pace of set points: down at once, up later, and never too many writes (pure)."""
 
-from shocpp.energy.model import Connector
+from shocpp.energy.model import OFF, Connector
 from shocpp.energy.state.model import ENOUGH_CHANGES, ConnectorState
 
 RAISE_MS = 60_000
 """The time between two changes of which the second one is a raise."""
+
+SUN_RAISE_MS = 30_000
+"""The same for a car that follows the sun: its share has waited as long already."""
 
 OFF_MS = 300_000
 """The shortest pause that a limit makes: an Enyaq faults when it is resumed within 5 minutes."""
@@ -25,7 +28,7 @@ def wait_ms(
     """
     if state.changed_ms == 0 or connector.chosen_ma != state.chosen_ma:
         return 0
-    wait = RAISE_MS
+    wait = RAISE_MS if state.sun.cap_ma is None else SUN_RAISE_MS
     if state.limit_ma == 0:
         wait = 0 if state.was_paused else OFF_MS
     if connector.writes >= MOST_WRITES:
@@ -35,6 +38,12 @@ def wait_ms(
         # A slow meter still reports the current before the last raise.
         return RAISE_MS if changed_readings < ENOUGH_CHANGES else 0
     return left
+
+
+def is_paused(connector: Connector, state: ConnectorState) -> bool:
+    """Return True if a person, or a switch of phases, wants a connector to have 0 A."""
+    by_person = connector.chosen_ma == 0 or (not state.sun.is_on and connector.wish.mode == OFF)
+    return by_person or state.switch.target is not None
 
 
 def changed(
@@ -48,7 +57,7 @@ def changed(
             limit_ma=limit_ma,
             changed_ms=now_ms,
             lowered_ms=now_ms if is_lowered else state.lowered_ms,
-            was_paused=connector.chosen_ma == 0,
+            was_paused=is_paused(connector, state),
         )
     if limit_ma == 0 and (state.active_since_ms is not None or state.waiting_since_ms is None):
         return state._replace(active_since_ms=None, waiting_since_ms=now_ms)

@@ -3,7 +3,7 @@
 from collections import Counter
 from math import ceil
 
-from shocpp.energy.allocation import GROUP, NO_ROOM, OWN, SITE, STEP_MA, UNBALANCE, Share
+from shocpp.energy.allocation import DIMMED, GROUP, NO_ROOM, OWN, SITE, STEP_MA, UNBALANCE, Share
 from shocpp.energy.failsafe import most_of
 from shocpp.energy.model import (
     AWAY,
@@ -23,6 +23,7 @@ from shocpp.energy.ranking import TURN_MS, turn_ends_ms
 from shocpp.energy.sharing import Sharing
 from shocpp.energy.situation import Situation
 from shocpp.energy.standing import phases_of
+from shocpp.energy.surplus.reasons import next_change_ms, reason_of_mode
 
 OF_STANDING = {
     REFUSES: "refuses",
@@ -52,6 +53,16 @@ KEYS = (
     "awaits_others",  # to_a
     "base",  # limit_a
     "chosen",  # limit_a
+    "dimmed",  # limit_w
+    "goal_fast",
+    "goal_reached",
+    "least_and_sun",
+    "mode_off",
+    "no_sun",
+    "sun",
+    "sun_short",
+    "sun_starts",
+    "switching",  # phases
     "gives_back",  # limit_a
     "house_leaves",  # limit_a
     "late_start",
@@ -84,7 +95,7 @@ class Reasons:
             for where in ("", *connector.groups):
                 self._cars.update((where, phase) for phase in phases_of(connector, memory))
 
-    def of(self, connector: Connector, limit_ma: int | None, base_ma: int) -> Reason:
+    def of(self, connector: Connector, limit_ma: int | None, base_ma: int | None) -> Reason:
         """Return the reason of the set point of a connector."""
         session, name = connector.session, self._situation.standings[connector.key]
         if name in OF_STANDING:
@@ -92,14 +103,25 @@ class Reasons:
         if name == AWAY:
             return Reason("away", {"limit_a": _whole(self._situation.reserved(connector))})
         if session is None:
-            return Reason("base", {"limit_a": _whole(base_ma)})
+            return Reason("base", {"limit_a": _whole(base_ma or 0)})
         if session.is_late or limit_ma is None:
             return Reason("late_start")
         if connector.chosen_ma == 0:
             return Reason("chosen", {"limit_a": 0})
+        memory, now_ms = self._situation.states[connector.key], self._situation.now_ms
+        of_mode = reason_of_mode(connector, memory, limit_ma, now_ms)
+        if of_mode is not None:
+            return of_mode
         if self._situation.is_fallback:
             return Reason(OF_FALLBACK[self._situation.verdict], {"limit_a": _whole(limit_ma)})
         return self._of_following(connector, limit_ma)
+
+    def next_ms(self, connector: Connector, limit_ma: int | None) -> int | None:
+        """Return when the set point will change, None if that is not known."""
+        if limit_ma is None or not self._situation.shares_current(connector):
+            return None
+        memory = self._situation.states[connector.key]
+        return next_change_ms(connector, memory, self._situation.now_ms)
 
     def _of_following(self, connector: Connector, limit_ma: int) -> Reason:
         """Return the reason of a limit that its charger follows."""
@@ -124,6 +146,8 @@ class Reasons:
         if share.bound == UNBALANCE:
             unbalance_a = _whole(rules.unbalance_ma)
             return Reason("unbalance", {"limit_a": limit_a, "unbalance_a": unbalance_a})
+        if share.bound == DIMMED:
+            return Reason("dimmed", {"limit_w": rules.dimmed_w or 0})
         if share.bound == NO_ROOM:
             return self._without_room(connector)
         if share.bound == OWN:
@@ -131,6 +155,8 @@ class Reasons:
             if memory.need_ma is not None and limit_ma < most_ma // STEP_MA * STEP_MA:
                 return Reason("gives_back", {"limit_a": limit_a})
             key = "own_maximum" if most_ma == connector.max_ma else "chosen"
+            if memory.sun.is_urgent:
+                key = "goal_fast"
             return Reason(key, {"limit_a": limit_a})
         where = "" if share.bound == SITE else share.bound.removeprefix(GROUP)
         whole, phases = (

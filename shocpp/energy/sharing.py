@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shocpp.energy.allocation import OWN, STEP_MA, UNBALANCE, Demand, Share, allocate
-from shocpp.energy.failsafe import Rest, fallback_of, groups_of, limited, most_of, usable
+from shocpp.energy.failsafe import Rest, fallback_of, groups_of, is_limited, usable
 from shocpp.energy.model import ALL_PHASES, Connector, Key
 from shocpp.energy.pacing import RAISE_MS, RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
@@ -14,11 +14,14 @@ from shocpp.energy.situation import (
     budget_of,
     carried,
     is_power_uncertain,
+    managed,
     reckoned,
     rest_of,
 )
 from shocpp.energy.standing import is_falling, phases_of
 from shocpp.energy.state.model import ENOUGH_CHANGES, MeterState
+from shocpp.energy.surplus.following import most_by_phases
+from shocpp.energy.surplus.phases import pauses
 
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""
@@ -69,7 +72,7 @@ def sharing_of(
     `changed_readings` came since the last raise; `yielded_ms` is the last time that one yielded.
     """
     rules, states, now_ms = situation.rules, situation.states, situation.now_ms
-    connectors = limited(situation.facts.connectors, rules)
+    connectors = managed(situation)
     order = ranked((one for one in connectors if situation.shares_current(one)), states, now_ms)
     possible = _shares(
         situation, [_demand(situation, one) for one in order], _for_raises(situation)
@@ -110,7 +113,7 @@ class _Raises:
 
     def __init__(self, situation: Situation, changed_readings: int, limits: dict[Key, int]) -> None:
         self._situation, self._limits = situation, limits
-        self._changed = changed_readings if situation.rules.has_meter else None
+        self._changed = changed_readings
         self.rest = rest_of(situation, situation.house.highest_ma)
         self.waits_ms: dict[Key, int] = {}
         self.is_raised = False
@@ -122,13 +125,14 @@ class _Raises:
         """Raise a connector if it is time, as far as there is room."""
         situation, key = self._situation, connector.key
         memory = situation.states[key]
-        wait = wait_ms(connector, memory, situation.now_ms, self._changed)
+        changed = self._changed if situation.depends_on_meter(connector) else None
+        wait = wait_ms(connector, memory, situation.now_ms, changed)
         if situation.is_fallback and memory.limit_ma:
             return
         if wait or was_lowered:
             self.waits_ms[key] = wait
             return
-        if self._changed is not None and self._changed < ENOUGH_CHANGES:
+        if changed is not None and changed < ENOUGH_CHANGES:
             # The meter has not shown yet that it notices the last raise.
             wanted_ma = min(wanted_ma, connector.min_ma)
         self._take(connector, -1)
@@ -165,6 +169,7 @@ def _yielding(
         if not limits[one.key]
         and is_overdue(states[one.key], now_ms)
         and one.chosen_ma != 0
+        and states[one.key].sun.cap_ma != 0
         and possible[one.key].bound != UNBALANCE
     ]
     if not overdue:
@@ -191,7 +196,7 @@ def _is_live(connector: Connector) -> bool:
 def _of_unreliable(situation: Situation, connector: Connector, rest: Rest) -> int:
     """Return the limit of a session that counts with its maximum anyway."""
     left_ma = rest.left_for(connector) + situation.reserved(connector)
-    most_ma = min(most_of(connector), left_ma)
+    most_ma = min(_most(situation, connector), left_ma)
     if situation.is_fallback:
         most_ma = min(most_ma, fallback_of(connector, situation.rules))
     limit_ma, memory = usable(connector, most_ma), situation.states[connector.key]
@@ -268,10 +273,10 @@ def _shares(situation: Situation, demands: Sequence[Demand], load: Load) -> dict
 
 def _demand(situation: Situation, connector: Connector) -> Demand:
     memory, rules = situation.states[connector.key], situation.rules
-    most_ma = most_of(connector)
+    most_ma = _most(situation, connector)
     if situation.is_fallback:
         most_ma = min(most_ma, rules.fallback_ma)
-    if connector.keeps_last:
+    if connector.keeps_last and is_limited(connector, rules):
         base_ma = connector.installed.base_ma
         most_ma = min(most_ma, rules.fallback_ma if base_ma is None else base_ma)
     least_ma = connector.min_ma
@@ -287,6 +292,15 @@ def _demand(situation: Situation, connector: Connector) -> Demand:
         groups_of(connector, rules),
         memory.seen,
     )
+
+
+def _most(situation: Situation, connector: Connector) -> int:
+    """Return the highest limit of a connector in its mode, 0 while its phases are switched."""
+    memory = situation.states[connector.key]
+    most_ma = most_by_phases(situation, connector)
+    if pauses(memory.switch):
+        return 0
+    return most_ma if memory.sun.cap_ma is None else min(most_ma, memory.sun.cap_ma)
 
 
 def _needed(situation: Situation, demand: Demand) -> Demand:

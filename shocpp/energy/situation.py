@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shocpp.energy.allocation import Budget
-from shocpp.energy.failsafe import Rest
+from shocpp.energy.failsafe import Rest, dimmed_total, is_limited
 from shocpp.energy.meter import House
 from shocpp.energy.model import (
     AWAY,
@@ -19,6 +19,7 @@ from shocpp.energy.model import (
     Key,
     PerPhase,
     SiteRules,
+    Wish,
 )
 from shocpp.energy.standing import (
     LATE_PROOF_MS,
@@ -53,13 +54,28 @@ class Situation(NamedTuple):
 
     @property
     def is_fallback(self) -> bool:
-        """Return True if the readings of the meter do not count."""
-        return self.verdict in FALLBACK
+        """Return True if the readings of the meter, on which the site's limit depends, fail."""
+        return self.verdict in FALLBACK and self.rules.limit_ma is not None
 
     @property
     def is_metered(self) -> bool:
         """Return True if the load of the house is measured."""
-        return self.verdict != METER_NONE and not self.is_fallback
+        return self.verdict != METER_NONE and self.verdict not in FALLBACK
+
+    def dimmed_ma(self, house_ma: PerPhase) -> int | None:
+        """Return what all chargers may draw over all phases while they are dimmed, or None.
+
+        The limit is one of the grid: what the sun gives comes on top.
+        """
+        total_ma = dimmed_total(self.rules) if self.facts.is_dimmed else None
+        if total_ma is None or not self.is_metered:
+            return total_ma
+        return total_ma + max(-self.house.total(house_ma), 0)
+
+    def depends_on_meter(self, connector: Connector) -> bool:
+        """Return True if a connector is raised only after the meter has shown its last raise."""
+        follows_sun = self.states[connector.key].sun.cap_ma not in (None, 0)
+        return self.rules.has_meter and (self.rules.limit_ma is not None or follows_sun)
 
     def shares_current(self, connector: Connector) -> bool:
         """Return True if a connector has a session that gets a share."""
@@ -103,7 +119,7 @@ def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
     rules, states = situation.rules, situation.states
     if rules.limit_ma is not None:
         rules = rules._replace(limit_ma=rules.limit_ma - situation.margin_ma)
-    rest = Rest(rules, house_ma)
+    rest = Rest(rules, house_ma, situation.dimmed_ma(house_ma))
     for connector in situation.facts.connectors:
         phases = phases_of(connector, states[connector.key])
         if situation.shares_current(connector):
@@ -156,7 +172,8 @@ def budget_of(situation: Situation, load: Load) -> Budget:
         None if site_ma is None else (site_ma[0], site_ma[1], site_ma[2]),
         groups,
         (others[0], others[1], others[2]),
-        rules.unbalance_ma + load.tolerance_ma,
+        rules.unbalance_ma + load.tolerance_ma if rules.limit_ma is not None else None,
+        rest.total_ma,
     )
 
 
@@ -164,3 +181,15 @@ def reckoned(situation: Situation, connector: Connector, limit_ma: int) -> int:
     """Return the current that counts for a connector until its charger has accepted less."""
     highest_ma = max(limit_ma, limit_or_maximum(connector, situation.now_ms))
     return carried(connector, situation.states[connector.key], highest_ma)
+
+
+def managed(situation: Situation) -> list[Connector]:
+    """Return the connectors that get set points: behind a limit, or in a mode of their own."""
+    return [one for one in situation.facts.connectors if is_managed(situation, one)]
+
+
+def is_managed(situation: Situation, connector: Connector) -> bool:
+    """Return True if a connector gets set points."""
+    wish, switch = connector.wish, situation.states[connector.key].switch
+    is_switched = switch.target is not None or switch.phases == 1
+    return is_limited(connector, situation.rules) or wish != Wish() or is_switched

@@ -16,17 +16,23 @@ REASONS = {
         "Server",
         "base": "hier lädt kein Auto",
         "chosen": "von Hand gewählt",
+        "dimmed": "der Netzbetreiber begrenzt alle Wallboxen zusammen auf {limit_w} W",
         "fallback_frozen": "der Zähler meldet immer denselben Wert; so lange gilt der Ersatzwert",
         "fallback_implausible": "der Zähler meldet unmögliche Werte; so lange gilt der Ersatzwert",
         "fallback_new": "der Zähler hat erst wenige Werte gemeldet; so lange gilt der Ersatzwert",
         "fallback_reversed": "der Zähler hat das falsche Vorzeichen; so lange gilt der Ersatzwert",
         "fallback_silent": "der Zähler meldet nichts; bis er wieder meldet, gilt der Ersatzwert",
         "gives_back": "mehr nimmt das Auto nicht; der Rest ist für andere frei",
+        "goal_fast": "lädt schnell, sonst reicht die Zeit nicht mehr",
+        "goal_reached": "die gewählten kWh sind geladen",
         "house_leaves": "mehr lässt das Haus gerade nicht übrig",
         "ignores": "die Wallbox hält das Limit nicht ein; gerechnet wird mit {max_a} A",
         "late_start": "dieser Ladevorgang wurde verspätet gemeldet; vielleicht ist er schon vorbei",
+        "least_and_sun": "Mindeststrom; mehr, wenn die Sonne reicht",
         "limit_of": "mehr ist nicht erlaubt",
+        "mode_off": "Laden ist ausgeschaltet",
         "no_room": "im Moment ist kein Strom frei",
+        "no_sun": "wartet auf Sonne",
         "not_verifiable": "die Wallbox meldet weder Strom noch Leistung; gerechnet wird mit "
         "{max_a} A",
         "own_maximum": "mehr kann diese Wallbox nicht",
@@ -36,6 +42,11 @@ REASONS = {
         "shares": "{cars} Autos teilen {total_a} A",
         "silent": "die Wallbox hat auf das letzte Limit nicht geantwortet; gerechnet wird mit "
         "{max_a} A",
+        "sun": "so viel gibt die Sonne her",
+        "sun_short": "Sonne reicht nicht; Stopp in {time}",
+        "sun_starts": "Sonne reicht; Start in {time}",
+        "switching": "wechselt auf {phases} Phasen; weiter in {time}",
+        "switching_to_one": "wechselt auf eine Phase; weiter in {time}",
         "unbalance": "mehr würde die Phasen zu ungleich belasten (höchstens {unbalance_a} A)",
         "waits_turn": "{cars} Autos laden gerade; dieses ist in etwa {minutes} min dran",
         "waits_turn_of_one": "ein anderes Auto lädt gerade; dieses ist in etwa {minutes} min dran",
@@ -47,6 +58,7 @@ REASONS = {
         "is in force",
         "base": "no car charges here",
         "chosen": "chosen by hand",
+        "dimmed": "the grid operator limits all chargers together to {limit_w} W",
         "fallback_frozen": "the meter always reports the same; meanwhile the fallback is in force",
         "fallback_implausible": "the meter reports impossible values; meanwhile the fallback is in "
         "force",
@@ -54,11 +66,16 @@ REASONS = {
         "fallback_reversed": "the meter has the wrong sign; meanwhile the fallback is in force",
         "fallback_silent": "the meter reports nothing; until it does, the fallback is in force",
         "gives_back": "the car takes no more; the rest is free for others",
+        "goal_fast": "charges fast, or the time would not be enough",
+        "goal_reached": "the chosen kWh are charged",
         "house_leaves": "the house leaves no more at the moment",
         "ignores": "the charger does not keep the limit; {max_a} A are reckoned",
         "late_start": "this transaction was reported late; it may be over already",
+        "least_and_sun": "the least current; more when the sun allows",
         "limit_of": "no more is allowed",
+        "mode_off": "charging is switched off",
         "no_room": "no current is free at the moment",
+        "no_sun": "waits for the sun",
         "not_verifiable": "the charger reports neither current nor power; {max_a} A are reckoned",
         "own_maximum": "this charger can do no more",
         "paused": "paused",
@@ -66,6 +83,11 @@ REASONS = {
         "rises_in": "{to_a} A in {seconds} s at the earliest",
         "shares": "{cars} cars share {total_a} A",
         "silent": "the charger has not answered the newest limit; {max_a} A are reckoned",
+        "sun": "as much as the sun gives",
+        "sun_short": "too little sun; stops in {time}",
+        "sun_starts": "enough sun; starts in {time}",
+        "switching": "switches to {phases} phases; goes on in {time}",
+        "switching_to_one": "switches to one phase; goes on in {time}",
         "unbalance": "more would load the phases too unequally (at most {unbalance_a} A)",
         "waits_turn": "{cars} cars are charging; the turn of this one is in about {minutes} min",
         "waits_turn_of_one": "another car is charging; the turn of this one is in about {minutes} "
@@ -74,7 +96,8 @@ REASONS = {
 }
 """The sentence for each reason of `energy.reasons`, without its limit.
 
-`waits_turn_of_one` is a form of `waits_turn`, and `paused` one of `chosen`.
+`waits_turn_of_one` is a form of `waits_turn`, `paused` one of `chosen`, and `switching_to_one` one
+of `switching`. `time` is the time until the limit changes.
 """
 
 STANDINGS = {
@@ -125,6 +148,9 @@ METERS = {
 }
 """The phrase for each verdict on the site's meter; `unread` is one that was good before."""
 
+SOON = {"de": "Kürze", "en": "a moment"}
+"""The words for a time that is not known, or over."""
+
 NO_LIMIT = {"de": "kein Limit", "en": "no limit"}
 
 _NUMBERS = {
@@ -142,23 +168,40 @@ def amperes(current_ma: int, language: str) -> str:
 
 
 def reason_text(
-    reason: tuple[str, Mapping[str, int | str]], limit_ma: int | None, language: str
+    reason: tuple[str, Mapping[str, int | str]],
+    limit_ma: int | None,
+    language: str,
+    left_ms: int | None = None,
 ) -> str:
     """Return a limit with its reason: `6 A: drei Autos teilen 20 A`.
 
     `reason` is a key of REASONS and its values, currents in A. A key without a sentence stands for
-    itself.
+    itself. `left_ms` is the time until the limit changes, None if nobody knows.
     """
     key, values = reason
     limit = NO_LIMIT[language] if limit_ma is None else amperes(limit_ma, language)
     form = "waits_turn_of_one" if key == "waits_turn" and values.get("cars") == 1 else key
     if key == "chosen" and limit_ma == 0:
         form = "paused"
+    if key == "switching" and values.get("phases") == 1:
+        form = "switching_to_one"
     template = REASONS[language].get(form, key)
     spelled = {name: _spelled(name, value, language) for name, value in values.items()}
+    spelled["time"] = time_left(left_ms, language)
     group = values.get("where")
     behind = f" ({group})" if group else ""
     return f"{limit}: {template.format_map(_Values(spelled))}{behind}"
+
+
+def time_left(left_ms: int | None, language: str) -> str:
+    """Return a time to wait in minutes and seconds, rounded to 10 s: `2:10`, `gleich`."""
+    seconds = 0 if left_ms is None else -(-left_ms // 10_000) * 10
+    if seconds <= 0:
+        return SOON[language]
+    hours, minutes = divmod(seconds // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes}:{seconds % 60:02d}"
 
 
 def reason_of(stored_text: str) -> tuple[str, dict[str, int | str]]:

@@ -35,6 +35,12 @@ Without the server each higher one ends before it, so that no car rises to its b
 still have more than theirs.
 """
 
+PAUSE_S, PAUSE_KEEP_ALIVE_MS = 43_200, 28_800_000
+"""The duration of a pause (0 A), and the age at which it is sent again.
+
+It breaks no limit when the server is gone, so that a night needs two profiles and not eighty.
+"""
+
 MOST_AFTER_BOOTS = 100
 """Writes a day up to which the limits are sent again after each boot.
 
@@ -159,10 +165,11 @@ class _Plan:
             return
         if variant is None:
             return
+        keep_alive_ms = KEEP_ALIVE_MS if limit_ma else PAUSE_KEEP_ALIVE_MS
         is_old = (
             installed is not None
             and installed.ends_ms is not None
-            and self._now_ms - installed.accepted_ms >= KEEP_ALIVE_MS
+            and self._now_ms - installed.accepted_ms >= keep_alive_ms
         )
         if is_old or self._differs(installed, variant, limit_ma) or self._is_of_other(installed):
             yield self.set(self._rank(limit_ma), self.working(variant, limit_ma))
@@ -213,6 +220,8 @@ class _Plan:
         session, base_ma = self._connector.session, self._base_ma
         assert session is not None, "a working limit is that of a session"
         duration_s = LOW_WORKING_S if base_ma is not None and limit_ma < base_ma else WORKING_S
+        if limit_ma == 0:
+            duration_s = PAUSE_S
         return Profile(
             self._id,
             working_id(self._id),

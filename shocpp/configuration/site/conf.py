@@ -78,12 +78,12 @@ def parse_site(text: str, source: str, known: Collection[str] | None) -> SiteCon
 def _site(content: Located, known: Collection[str] | None) -> SiteConf:
     keys = content.members(_KEYS)
     groups, members = _groups(keys["groups"], known) if "groups" in keys else ({}, {})
-    if "limit_a" not in keys and not groups:
-        raise content.error("has no limit: write limit_a, or groups with a limit_a each")
+    if "limit_a" not in keys and not groups and "meter" not in keys:
+        raise content.error(
+            "has no limit: write limit_a, or groups with a limit_a each, or a meter for the sun"
+        )
     meter = meter_of(keys["meter"]) if "meter" in keys else None
     rules = _rules(keys, groups, has_meter=meter is not None)
-    if meter and rules.limit_ma is None:
-        raise keys["meter"].error("needs limit_a: it measures the load of the whole site")
     if meter and LEAST_READINGS * 1000 * meter.every_s > rules.stale_ms:
         where = keys.get("stale_s", keys["meter"])
         shorter = "" if meter.is_posted else ", or a shorter every_s"

@@ -15,7 +15,7 @@ ENOUGH_CHANGES = 2
 class SunState(NamedTuple):
     """The memory of the sun for a connector.
 
-    mode              that of the last decision
+    mode              that was wished at the last decision
     is_on             its car may charge by the sun
     since_ms          since when that is so, 0 for never
     enough_since_ms   since when the sun is enough to begin, None if it is not
@@ -24,6 +24,7 @@ class SunState(NamedTuple):
     other_since_ms    since when another number of phases would suit it better, None if not
     cap_ma            the highest current by the mode, None for any
     is_urgent         it charges fast, because its goal would not be reached otherwise
+    most_ma           the highest current of its car in this session, over all phases
     """
 
     mode: str = FAST
@@ -35,6 +36,7 @@ class SunState(NamedTuple):
     other_since_ms: int | None = None
     cap_ma: int | None = None
     is_urgent: bool = False
+    most_ma: int = 0
 
 
 class SwitchState(NamedTuple):

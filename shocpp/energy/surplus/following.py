@@ -1,0 +1,252 @@
+"""The current of cars that follow the sun, with its delays (pure).
+
+    start    once the sun was enough for the least current for START_MS
+    stop     once it was too little for STOP_MS; until then the least current
+    current  whole amperes; down at once, up past a band and after UP_MS
+    phases   another number, once it would have suited better for SWITCH_MS
+
+A car stays on for ON_MS and off for OFF_MS at least. Measured: docs/power.md, bench/energy.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from shocpp.energy.allocation import STEP_MA
+from shocpp.energy.failsafe import most_of
+from shocpp.energy.model import AWAY, FAST, MIN, OFF, SOLAR, Connector, Key
+from shocpp.energy.pacing import OFF_MS
+from shocpp.energy.ranking import ranked
+from shocpp.energy.situation import Situation
+from shocpp.energy.standing import DRAWS_MA, draw
+from shocpp.energy.state.model import ConnectorState, SunState
+from shocpp.energy.surplus.modes import is_urgent, mode_in_force
+from shocpp.energy.surplus.sun import Follower, left_for, shares_of_sun
+
+START_MS, STOP_MS = 60_000, 180_000
+"""The time for which the sun has to be enough to begin, and too little to end."""
+
+ON_MS = 300_000
+"""The least time for which the sun lets a car charge."""
+
+UP_MS, BAND_MA = 30_000, 500
+"""The time and the current for which the sun has to be more than a raise needs."""
+
+SWITCH_MS = 600_000
+"""The time after which a number of phases that suits better is chosen."""
+
+NEW_SESSION_MS = 60_000
+"""The age up to which a session is new: its car draws by the base, and not by a decision."""
+
+
+class Followed(NamedTuple):
+    """The memory of the sun for each connector, and the number of phases that would suit it."""
+
+    suns: Mapping[Key, SunState]
+    phases: Mapping[Key, int]
+
+
+class _Sun(NamedTuple):
+    """The surplus for followers over all phases: for what is raised, and for what is kept."""
+
+    raise_ma: int
+    keep_ma: int
+
+
+def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
+    """Return what the modes of these connectors with a session demand now."""
+    now_ms, states = situation.now_ms, situation.states
+    modes = {one.key: mode_in_force(one, states[one.key], now_ms) for one in connectors}
+    order = ranked(
+        (
+            one
+            for one in connectors
+            if modes[one.key] in (MIN, SOLAR) and situation.standings[one.key] != AWAY
+        ),
+        states,
+        now_ms,
+    )
+    followers = [_follower(situation, one, modes[one.key]) for one in order]
+    by_key = {follower.key: follower for follower in followers}
+    sun = _surplus(situation, by_key)
+    raises = shares_of_sun(followers, sun.raise_ma)
+    keeps = shares_of_sun(followers, sun.keep_ma)
+    suns, phases = {}, {}
+    for connector in connectors:
+        key, memory = connector.key, states[connector.key]
+        step = _Step(situation, connector, modes[key])
+        if key in by_key:
+            suns[key] = step.by_the_sun(raises[key], keeps[key])
+            left_ma = left_for(by_key[key], followers, raises, sun.raise_ma)
+            suns[key], wanted = _with_other_phases(connector, memory, suns[key], left_ma, now_ms)
+        else:
+            suns[key] = step.without_sun()
+            wanted = len(connector.phases) if modes[key] == FAST else None
+        wanted = _dimmed_phases(situation, connector) or wanted
+        if wanted is not None and connector.switching is not None:
+            phases[key] = wanted
+    return Followed(suns, phases)
+
+
+def sun_phases(connector: Connector, state: ConnectorState) -> int:
+    """Return the number of phases with which a car will charge, as far as is known."""
+    if state.used:
+        return len(state.used)
+    return state.switch.phases or len(connector.phases)
+
+
+def _follower(situation: Situation, connector: Connector, mode: str) -> Follower:
+    memory = situation.states[connector.key]
+    return Follower(
+        connector.key,
+        sun_phases(connector, memory),
+        connector.min_ma,
+        most_by_phases(situation, connector),
+        connector.priority,
+        is_certain=mode == MIN,
+    )
+
+
+def _surplus(situation: Situation, followers: Mapping[Key, Follower]) -> _Sun:
+    """Return the surplus; a meter that is silent or not to be trusted sees no sun."""
+    if not situation.is_metered:
+        return _Sun(0, 0)
+    others_ma = 0
+    for connector in situation.facts.connectors:
+        if connector.key not in followers:
+            drawn = draw(connector, situation.states[connector.key], situation.now_ms)
+            others_ma += sum(drawn.lower_ma)
+    house = situation.house
+    return _Sun(
+        -house.total(house.most_ma) - others_ma,
+        -house.total(house.least_ma) - others_ma,
+    )
+
+
+class _Step:
+    """One decision about the mode of one connector."""
+
+    def __init__(self, situation: Situation, connector: Connector, mode: str) -> None:
+        memory, now_ms = situation.states[connector.key], situation.now_ms
+        self._connector, self._memory, self._mode = connector, memory, mode
+        self._now_ms, former = now_ms, memory.sun
+        self._sun = former._replace(
+            mode=connector.wish.mode,
+            is_urgent=is_urgent(connector, memory, now_ms),
+            most_ma=max(former.most_ma, memory.drawn_ma or 0),
+        )
+        self._is_new_mode = former.mode != connector.wish.mode or former.is_urgent
+        self._least_ma = connector.min_ma
+        self._most_ma = most_by_phases(situation, connector)
+
+    def without_sun(self) -> SunState:
+        """Return the memory of a connector that does not follow the sun."""
+        is_off = self._mode == OFF
+        return SunState(
+            mode=self._sun.mode,
+            is_on=not is_off,
+            is_urgent=self._sun.is_urgent,
+            most_ma=self._sun.most_ma,
+            cap_ma=0 if is_off else None,
+        )
+
+    def by_the_sun(self, raise_ma: int, keep_ma: int) -> SunState:
+        """Return the memory of a connector to which the sun gives this much."""
+        if self._is_new_mode:
+            self._begin(is_enough=raise_ma >= self._least_ma)
+        if self._mode == MIN:
+            return self._with_cap(self._sun._replace(is_on=True), raise_ma, keep_ma)
+        if self._sun.is_on:
+            return self._going_on(raise_ma, keep_ma)
+        return self._waiting(raise_ma, keep_ma)
+
+    def _begin(self, *, is_enough: bool) -> None:
+        """Begin to follow the sun: a car that charges goes on if it can."""
+        session, memory = self._connector.session, self._memory
+        draws = (memory.drawn_ma or 0) >= DRAWS_MA or memory.limit_ma > 0
+        is_new = session is None or self._now_ms - session.received_ms < NEW_SESSION_MS
+        self._sun = SunState(
+            mode=self._sun.mode,
+            # What its base gives a new car is no reason to go on without sun.
+            is_on=draws and (is_enough or not is_new),
+            most_ma=self._sun.most_ma,
+            cap_ma=self._least_ma if draws else 0,
+        )
+
+    def _going_on(self, raise_ma: int, keep_ma: int) -> SunState:
+        """Return the memory of a car that charges by the sun."""
+        sun, now_ms = self._sun, self._now_ms
+        if keep_ma >= self._least_ma:
+            return self._with_cap(sun._replace(short_since_ms=None), raise_ma, keep_ma)
+        short_since_ms = sun.short_since_ms or now_ms
+        if now_ms >= max(short_since_ms + STOP_MS, sun.since_ms + ON_MS):
+            return sun._replace(
+                is_on=False,
+                since_ms=now_ms,
+                enough_since_ms=None,
+                short_since_ms=None,
+                more_since_ms=None,
+                cap_ma=0,
+            )
+        return sun._replace(
+            short_since_ms=short_since_ms, more_since_ms=None, cap_ma=self._least_ma
+        )
+
+    def _waiting(self, raise_ma: int, keep_ma: int) -> SunState:
+        """Return the memory of a car that waits for the sun."""
+        sun, now_ms = self._sun, self._now_ms
+        if raise_ma < self._least_ma:
+            return sun._replace(enough_since_ms=None, cap_ma=0)
+        enough_since_ms = sun.enough_since_ms or now_ms
+        off_until_ms = sun.since_ms + OFF_MS if sun.since_ms else 0
+        if now_ms < max(enough_since_ms + START_MS, off_until_ms):
+            return sun._replace(enough_since_ms=enough_since_ms, cap_ma=0)
+        sun = sun._replace(is_on=True, since_ms=now_ms, enough_since_ms=None, cap_ma=None)
+        return self._with_cap(sun, raise_ma, keep_ma)
+
+    def _with_cap(self, sun: SunState, raise_ma: int, keep_ma: int) -> SunState:
+        """Return the memory with the highest current: lowered at once, raised later."""
+        least_ma, now_ms = self._least_ma, self._now_ms
+        possible_ma = raise_ma if raise_ma >= self._most_ma else raise_ma - BAND_MA
+        possible_ma = max(possible_ma // STEP_MA * STEP_MA, least_ma)
+        if not sun.cap_ma:
+            return sun._replace(cap_ma=possible_ma, more_since_ms=None)
+        kept_ma = max(keep_ma // STEP_MA * STEP_MA, least_ma)
+        if kept_ma < sun.cap_ma:
+            return sun._replace(cap_ma=kept_ma, more_since_ms=None)
+        if possible_ma <= sun.cap_ma:
+            return sun._replace(cap_ma=max(sun.cap_ma, least_ma), more_since_ms=None)
+        more_since_ms = sun.more_since_ms or now_ms
+        if now_ms - more_since_ms >= UP_MS:
+            return sun._replace(cap_ma=possible_ma, more_since_ms=None)
+        return sun._replace(more_since_ms=more_since_ms)
+
+
+def _with_other_phases(
+    connector: Connector, memory: ConnectorState, sun: SunState, left_ma: int, now_ms: int
+) -> tuple[SunState, int | None]:
+    """Return the memory with the time since when other phases would suit, and their number."""
+    count, least_ma = len(connector.phases), connector.min_ma
+    present = memory.switch.phases or count
+    suits = count if left_ma >= count * least_ma else 1 if left_ma >= least_ma else present
+    # A car with one phase gains nothing.
+    is_one_phased = present == count and len(memory.used) == 1
+    if connector.switching is None or suits == present or is_one_phased:
+        return sun._replace(other_since_ms=None), None
+    other_since_ms = sun.other_since_ms or now_ms
+    is_due = now_ms - other_since_ms >= SWITCH_MS
+    return sun._replace(other_since_ms=other_since_ms), suits if is_due else None
+
+
+def _dimmed_phases(situation: Situation, connector: Connector) -> int | None:
+    """Return 1 if one phase is all that fits into the power of a dimmed site, None otherwise."""
+    left_ma = situation.dimmed_ma(situation.house.most_ma)
+    is_too_little = left_ma is not None and left_ma < len(connector.phases) * connector.min_ma
+    return 1 if is_too_little else None
+
+
+def most_by_phases(situation: Situation, connector: Connector) -> int:
+    """Return the highest limit of a connector; one that was switched to one phase is uneven."""
+    most_ma = most_of(connector)
+    if situation.states[connector.key].switch.phases == 1:
+        most_ma = min(most_ma, situation.rules.unbalance_ma)
+    return most_ma

@@ -1,0 +1,46 @@
+"""The reason of a limit that the mode of its connector demands (pure)."""
+
+from shocpp.energy.model import FAST, MIN, OFF, Connector, Reason
+from shocpp.energy.pacing import OFF_MS
+from shocpp.energy.state.model import ConnectorState
+from shocpp.energy.surplus.following import ON_MS, START_MS, STOP_MS
+from shocpp.energy.surplus.modes import fast_from_ms, mode_in_force
+from shocpp.energy.surplus.phases import pauses
+
+
+def reason_of_mode(
+    connector: Connector, state: ConnectorState, limit_ma: int, now_ms: int
+) -> Reason | None:
+    """Return the reason, or None if it is not the mode that binds this limit."""
+    sun, mode = state.sun, mode_in_force(connector, state, now_ms)
+    if pauses(state.switch):
+        return Reason("switching", {"phases": state.switch.target or 0})
+    if mode == OFF:
+        return Reason("mode_off" if connector.wish.goal is None else "goal_reached")
+    if mode == FAST or sun.cap_ma is None:
+        return None
+    if not sun.is_on:
+        if sun.enough_since_ms is not None:
+            return Reason("sun_starts")
+        return Reason("no_sun")
+    if limit_ma < sun.cap_ma:
+        return None
+    if sun.short_since_ms is not None:
+        return Reason("sun_short")
+    is_least = mode == MIN and sun.cap_ma == connector.min_ma
+    return Reason("least_and_sun" if is_least else "sun")
+
+
+def next_change_ms(connector: Connector, state: ConnectorState, now_ms: int) -> int | None:
+    """Return when the mode will change the limit of a connector, None if that is not known."""
+    sun, switch = state.sun, state.switch
+    if pauses(switch) and connector.switching is not None:
+        return switch.began_ms + connector.switching.pause_ms
+    if mode_in_force(connector, state, now_ms) == FAST:
+        return None
+    if sun.is_on and sun.short_since_ms is not None:
+        return max(sun.short_since_ms + STOP_MS, sun.since_ms + ON_MS)
+    if not sun.is_on and sun.enough_since_ms is not None:
+        off_until_ms = sun.since_ms + OFF_MS if sun.since_ms else 0
+        return max(sun.enough_since_ms + START_MS, off_until_ms)
+    return fast_from_ms(connector, state)
