@@ -73,7 +73,9 @@ def _with_draw(
     draws = sum(currents) >= DRAWS_MA
     drew_since_ms = (state.drew_since_ms or now_ms) if draws else None
     seen = state.seen
-    if draws and observed.is_of_phases:
+    switched_ms = state.switch.switched_ms[-1:]
+    is_present = not switched_ms or observed.measured_ms > switched_ms[0]
+    if draws and is_present and observed.is_of_phases:
         seen = tuple(sorted({*seen, *_drawing(connector, currents)}))
     is_known = drew_since_ms is not None and now_ms - drew_since_ms >= LEARN_MS
     used = seen if is_known or state.used else ()

@@ -27,6 +27,7 @@ def _earlier(memory: ConnectorState, now_ms: int) -> ConnectorState:
     def earlier(since_ms: int | None) -> int | None:
         return None if since_ms is None else min(since_ms, now_ms)
 
+    switch = memory.switch
     return memory._replace(
         changed_ms=min(memory.changed_ms, now_ms),
         lowered_ms=min(memory.lowered_ms, now_ms),
@@ -39,15 +40,10 @@ def _earlier(memory: ConnectorState, now_ms: int) -> ConnectorState:
         low_since_ms=earlier(memory.low_since_ms),
         kept_since_ms=earlier(memory.kept_since_ms),
         unproven_since_ms=earlier(memory.unproven_since_ms),
-        sun=memory.sun._replace(
-            since_ms=min(memory.sun.since_ms, now_ms),
-            enough_since_ms=earlier(memory.sun.enough_since_ms),
-            short_since_ms=earlier(memory.sun.short_since_ms),
-            more_since_ms=earlier(memory.sun.more_since_ms),
-            other_since_ms=earlier(memory.sun.other_since_ms),
-        ),
-        switch=memory.switch._replace(
-            began_ms=min(memory.switch.began_ms, now_ms),
-            switched_ms=tuple(min(moment_ms, now_ms) for moment_ms in memory.switch.switched_ms),
+        switch=switch._replace(
+            began_ms=min(switch.began_ms, now_ms),
+            switched_ms=tuple(min(one, now_ms) for one in switch.switched_ms),
+            gave_up_ms=min(switch.gave_up_ms, now_ms),
+            ignored_ms=min(switch.ignored_ms, now_ms),
         ),
     )

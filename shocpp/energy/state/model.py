@@ -47,6 +47,10 @@ class SwitchState(NamedTuple):
     began_ms      when the pause of the switch under way has begun
     switched_ms   the times of the switches of the last 24 hours
     failed_session  the session in which its car has faulted at a switch, None for none
+    is_ready      its charger keeps 0 and its car draws nothing: the command may leave
+    watched_session  the session whose car has charged before the last switch, and not yet after it
+    gave_up_ms    when a command without an answer was given up, 0 for never
+    ignored_ms    since when it draws on more phases than it has accepted, 0 if it does not
     """
 
     phases: int | None = None
@@ -54,6 +58,10 @@ class SwitchState(NamedTuple):
     began_ms: int = 0
     switched_ms: tuple[int, ...] = ()
     failed_session: int | None = None
+    is_ready: bool = False
+    watched_session: int | None = None
+    gave_up_ms: int = 0
+    ignored_ms: int = 0
 
 
 class ConnectorState(NamedTuple):

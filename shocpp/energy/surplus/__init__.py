@@ -1,1 +1,1 @@
-"""Charging by the sun: modes, surplus, delays, and the switching of phases (pure)."""
+"""The sun: modes, what the sun leaves, its timers, and the switching of phases (pure)."""
