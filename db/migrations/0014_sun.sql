@@ -43,7 +43,7 @@ CREATE TABLE phase_command (
     call_id      TEXT NOT NULL,
     sent_ms      INTEGER NOT NULL,
     accepted     INTEGER,                   -- the phases that the charger accepted last
-    refused_ms   INTEGER,                   -- NULL: the newest command was not refused
+    refused_ms   INTEGER,                   -- when it refused one; NULL: accepted one since
     PRIMARY KEY (charge_point, connector_id)
 ) STRICT, WITHOUT ROWID;
 

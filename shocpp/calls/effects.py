@@ -21,7 +21,7 @@ from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import confirmations, connections, identities
 from shocpp.store.charge_points.confirmations import ValueRead
 from shocpp.store.database import Database
-from shocpp.store.site import profiles, unanswered
+from shocpp.store.site import profiles, switches, unanswered
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +191,7 @@ def _store_profile(db: Database, ended: EndedCall) -> Sequence[str]:
         return ()
     if ended.has_status("Accepted"):
         profiles.record_accepted(db, ended.charge_point, profile, ended.ended_ms)
+        switches.record_accepted(db, ended.call_id)
         return ()
     code = ended.outcome.error_code if ended.outcome.state == "refused" else None
     status = _text(ended.confirmation.get("status")) or _text(code)
@@ -198,7 +199,11 @@ def _store_profile(db: Database, ended: EndedCall) -> Sequence[str]:
     is_over = profile.variant.purpose == TX_PROFILE and not profiles.is_open(
         db, ended.charge_point, profile.transaction_id
     )
-    if status and not is_over:
+    if status and switches.is_command(db, ended.call_id):
+        # Its limit was accepted before: it refuses the number of phases, and no form of limits.
+        if not is_over:
+            switches.record_refused(db, ended.call_id, ended.ended_ms)
+    elif status and not is_over:
         profiles.record_refused(
             db,
             ended.charge_point,
@@ -207,6 +212,18 @@ def _store_profile(db: Database, ended: EndedCall) -> Sequence[str]:
             status[:LONGEST_STATUS],
             ended.ended_ms,
         )
+    return ()
+
+
+def _store_phases(db: Database, ended: EndedCall) -> Sequence[str]:
+    """Store what has become of a command for a number of phases.
+
+    One that needs a reboot has no effect, and a reboot would end the transaction.
+    """
+    if ended.has_status("Accepted"):
+        switches.record_accepted(db, ended.call_id)
+    elif is_refusal(ended.outcome) or ended.has_status("RebootRequired"):
+        switches.record_refused(db, ended.call_id, ended.ended_ms)
     return ()
 
 
@@ -249,8 +266,9 @@ def _text(value: object) -> str:
 
 EFFECTS: Mapping[str, Sequence[Effect]] = {
     "ChangeAvailability": (_store_availability,),
-    "ChangeConfiguration": (_store_value_set, _decide_on_password),
+    "ChangeConfiguration": (_store_value_set, _decide_on_password, _store_phases),
     "ClearChargingProfile": (_delete_profiles,),
+    "DataTransfer": (_store_phases,),
     "GetConfiguration": (_store_values_read,),
     "SetChargingProfile": (_store_profile,),
 }

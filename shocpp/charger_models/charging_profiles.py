@@ -27,8 +27,11 @@ from shocpp.ocpp.numbers import whole_number
 MAX_STACK_LEVEL = "ChargeProfileMaxStackLevel"
 RATE_UNITS = "ChargingScheduleAllowedChargingRateUnit"
 MAX_INSTALLED = "MaxChargingProfilesInstalled"
-QUESTIONS = (MAX_STACK_LEVEL, RATE_UNITS, MAX_INSTALLED)
-"""The keys of OCPP 1.6 §9.4 that `capabilities_of` reads."""
+SWITCHES_PHASES = ("ConnectorSwitch3to1PhaseSupported", "ACPhaseSwitchingSupported")
+"""The keys by which a charger says that it follows numberPhases: OCPP 1.6 §9.4.4, evcc#16228."""
+
+QUESTIONS = (MAX_STACK_LEVEL, RATE_UNITS, MAX_INSTALLED, *SWITCHES_PHASES)
+"""The keys that a charger with limits is asked for."""
 
 _UNITS = {"current": AMPERE, "a": AMPERE, "power": WATT, "w": WATT}
 """The words for units: OCPP 1.6 §9.4 has Current and Power, some chargers write A and W."""
@@ -211,12 +214,16 @@ def _levels(
 
 def _difference(vendor: str, model: str, firmware: str) -> _Difference:
     """Return the row that fits a BootNotification, or one without differences."""
-    names = (_plain(vendor), _plain(model))
     for row in DIFFERENCES:
-        begin = _plain(row.name)
-        if any(name.startswith(begin) for name in names) and firmware.startswith(row.firmware):
+        if is_of_name(row.name, vendor, model) and firmware.startswith(row.firmware):
             return row
     return _Difference("", ())
+
+
+def is_of_name(name: str, vendor: str, model: str) -> bool:
+    """Return True if a vendor, or where that is another one a model, begins with a name."""
+    begin = _plain(name)
+    return any(_plain(text).startswith(begin) for text in (vendor, model))
 
 
 def _plain(text: str) -> str:

@@ -26,6 +26,7 @@ from shocpp.store import calls
 from shocpp.store.calls import QueuedCall
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
+from shocpp.store.site import switches
 from shocpp.unique_ids import random_uuid
 
 ASKED_BY = "site"
@@ -138,6 +139,8 @@ class SiteCalls:
             sent = self._sent[name, one.slot] = Sent(call_id, now_ms, one.content)
             if one.connector_id is not None:
                 limits[name, one.connector_id] = sent
+            if one.switches is not None:
+                switches.record_sent(db, name, *one.switches, call_id, now_ms)
             if one.rank == QUESTION:
                 self._questions[name] = (call_id, gathered.chargers[name].charger.firmware)
         return Queued(limits, doorbells)

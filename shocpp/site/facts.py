@@ -10,6 +10,7 @@ from shocpp.charger_models.charging_profiles import (
     capabilities_of,
     profile_choice,
 )
+from shocpp.charger_models.phase_switching import Means, Ways
 from shocpp.configuration.charge_points import Allowlist
 from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site.conf import SiteConf
@@ -28,11 +29,20 @@ from shocpp.ocpp.charging_profiles import (
 from shocpp.ocpp.identity import identity_key
 from shocpp.site.observations import Place, installed_of, observed_of
 from shocpp.site.present import chosen_of
+from shocpp.site.switching import allowed_ways, switching_of
 from shocpp.store import calls
 from shocpp.store.charge_points import present
 from shocpp.store.charge_points.charging import ConnectorState
 from shocpp.store.database import Database
-from shocpp.store.site import chargers, limits, observed, profiles, set_points, unanswered
+from shocpp.store.site import (
+    chargers,
+    limits,
+    observed,
+    profiles,
+    set_points,
+    switches,
+    unanswered,
+)
 from shocpp.store.site.chargers import OpenSession, SiteCharger
 from shocpp.store.site.observed import ObservedCurrent
 from shocpp.store.site.profiles import HOUR_MS, InstalledProfile
@@ -73,6 +83,7 @@ class ChargerFacts(NamedTuple):
     has_told   True if its configuration keys about profiles are known
     refused    the kinds of profiles that it has refused, by connector
     unanswered  the profiles that it may have or lack, because it has not answered
+    ways       how its phases are switched; None if that is not allowed, or nobody knows how
     """
 
     charger: SiteCharger
@@ -81,6 +92,7 @@ class ChargerFacts(NamedTuple):
     has_told: bool
     refused: Mapping[int, frozenset[Variant]] = {}
     unanswered: Sequence[UnansweredProfile] = ()
+    ways: Ways | None = None
 
     def at(self, connector_id: int) -> "ChargerFacts":
         """Return the facts with the choice that is left at one connector."""
@@ -89,6 +101,11 @@ class ChargerFacts(NamedTuple):
     def ours(self, profile_id: int) -> InstalledProfile | None:
         """Return the installed profile with an id of ours, or None."""
         return next((one for one in self.installed if one.profile_id == profile_id), None)
+
+    @property
+    def means(self) -> Means | None:
+        """The means by which its phases are switched, None if they are not."""
+        return None if self.ways is None else self.ways.means
 
     @property
     def working(self) -> Variant | None:
@@ -140,6 +157,9 @@ class _Gathering:
         self._installed = _by_charger(profiles.installed(db))
         self._refused = _by_charger(profiles.refused(db))
         self._unanswered = _by_charger(unanswered.present(db))
+        self._commands = {
+            (one.charge_point_id, one.connector_id): one for one in switches.present(db)
+        }
         self._writes = profiles.writes(db, (now_ms - 24 * HOUR_MS) // HOUR_MS + 1)
         self._observed = {
             (one.charge_point_id, one.connector_id): one for one in observed.present(db)
@@ -194,7 +214,8 @@ class _Gathering:
             choice = ProfileChoice()
         installed = self._installed.get(name, ())
         doubts = self._unanswered.get(name, ())
-        return ChargerFacts(charger, choice, installed, bool(told), refused, doubts)
+        ways = allowed_ways(self._power(name).phase_switch, charger, values)
+        return ChargerFacts(charger, choice, installed, bool(told), refused, doubts, ways)
 
     def _connector_ids(self, charger: SiteCharger) -> list[int]:
         """Return the connectors of a charger; one that has reported none has one.
@@ -245,6 +266,7 @@ class _Gathering:
             self._writes.get(name, 0),
             facts.choice.base is not None,
             facts.working is not None and facts.working.unit == WATT,
+            switching=switching_of(facts.ways, self._commands.get(key), state),
         )
 
     def _state(self, row: int, connector_id: int) -> ConnectorState | None:

@@ -8,10 +8,12 @@ Of some chargers one profile is both.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from shocpp.charger_models.phase_switching import command_of
 from shocpp.energy.model import Connector, SetPoint
 from shocpp.energy.standing import in_force
 from shocpp.ocpp.charging_profiles import (
     TX_PROFILE,
+    WATT,
     Profile,
     Variant,
     base_id,
@@ -48,10 +50,11 @@ Profiles survive a boot (OCPP 1.6 errata 3.37), but not in every charger. Some b
 reconnect.
 """
 
-FIRST, REDUCTION, QUESTION, BASE, RAISE, KEEP_ALIVE, OBSERVATION = range(7)
+FIRST, REDUCTION, COMMAND, QUESTION, BASE, RAISE, KEEP_ALIVE, OBSERVATION = range(8)
 """The ranks of Calls, the most urgent first.
 
-FIRST is a working limit that comes before the base, because the car would dip to the base.
+FIRST is a working limit that comes before the base, because the car would dip to the base. COMMAND
+asks for another number of phases.
 """
 
 
@@ -61,6 +64,7 @@ class Wanted(NamedTuple):
     connector_id   the connector whose limit it sets, None if it sets none
     slot, content  the place that it changes, and what it brings there: the same content is not sent
                    again at once, unless another one was sent to its slot meanwhile
+    switches       the connector and the number of phases that it asks for, None for none
     """
 
     rank: int
@@ -69,6 +73,7 @@ class Wanted(NamedTuple):
     connector_id: int | None
     slot: tuple[str, int]
     content: object
+    switches: tuple[int, int] | None = None
 
 
 def wanted_calls(
@@ -77,6 +82,7 @@ def wanted_calls(
     """Yield the Calls that a connector needs for its set point; without one, it gets no limit."""
     plan = _Plan(facts, connector, set_point, now_ms)
     yield from plan.single() if plan.is_single else plan.two_levels()
+    yield from plan.command()
 
 
 def repeated(
@@ -105,6 +111,7 @@ class _Plan:
         self._limit_ma = set_point.limit_ma if set_point is not None and self.has_session else None
         in_force_ma = in_force(connector, now_ms)
         self._in_force_ma = connector.max_ma if in_force_ma is None else in_force_ma
+        self._phases = None if set_point is None else set_point.phases
 
     @property
     def is_single(self) -> bool:
@@ -124,8 +131,10 @@ class _Plan:
         if limit_ma is None:
             if installed is not None or self._is_in_doubt(base_id(self._id)):
                 yield self._clear(RAISE, base_id(self._id))
-        elif variant is not None and self._differs(installed, variant, limit_ma):
-            yield self.set(self._rank(limit_ma), self._base(variant, limit_ma))
+        elif variant is not None:
+            profile = self._base(variant, limit_ma, self._phases)
+            if self._differs(installed, profile):
+                yield self.set(self._rank(limit_ma), profile)
 
     def two_levels(self) -> Iterator[Wanted]:
         """Yield the Calls for the base and the working limit."""
@@ -150,10 +159,13 @@ class _Plan:
             if installed is not None or self._is_in_doubt(base_id(self._id)):
                 yield self._clear(RAISE, base_id(self._id))
             return
-        if variant is None or not self._differs(installed, variant, base_ma):
+        if variant is None:
             return
-        is_effective = not self.has_working and base_ma < self._in_force_ma
-        yield self.set(REDUCTION if is_effective else BASE, self._base(variant, base_ma))
+        # Below a working limit it follows the number of phases that was accepted there.
+        profile = self._base(variant, base_ma, self._accepted if self.has_session else self._phases)
+        if self._differs(installed, profile):
+            is_effective = not self.has_working and base_ma < self._in_force_ma
+            yield self.set(REDUCTION if is_effective else BASE, profile)
 
     def _for_working(self) -> Iterator[Wanted]:
         installed, variant = self._installed(working_id(self._id)), self._facts.working
@@ -171,8 +183,9 @@ class _Plan:
             and installed.ends_ms is not None
             and self._now_ms - installed.accepted_ms >= keep_alive_ms
         )
-        if is_old or self._differs(installed, variant, limit_ma) or self._is_of_other(installed):
-            yield self.set(self._rank(limit_ma), self.working(variant, limit_ma))
+        profile = self.working(variant, limit_ma)
+        if is_old or self._differs(installed, profile) or self._is_of_other(installed):
+            yield self.set(self._rank(limit_ma), profile)
 
     def _rank(self, limit_ma: int) -> int:
         if limit_ma < self._in_force_ma:
@@ -187,9 +200,13 @@ class _Plan:
         is_over = installed.ends_ms is not None and installed.ends_ms <= self._now_ms
         return None if is_over else installed
 
-    def _differs(self, installed: InstalledProfile | None, variant: Variant, limit_ma: int) -> bool:
+    def _differs(self, installed: InstalledProfile | None, profile: Profile) -> bool:
         """Return True if a profile is not installed as it is to be, or may have been lost."""
-        if installed is None or installed.variant != variant or installed.limit_ma != limit_ma:
+        if installed is None or installed.variant != profile.variant:
+            return True
+        if installed.limit_ma != profile.limit_ma:
+            return True
+        if self._connector.switching is not None and installed.phases != profile.phases:
             return True
         if self._is_in_doubt(installed.profile_id):
             return True
@@ -212,8 +229,50 @@ class _Plan:
             and installed.transaction_id != session.transaction_id
         )
 
-    def _base(self, variant: Variant, limit_ma: int) -> Profile:
-        return Profile(self._id, base_id(self._id), variant, limit_ma, len(self._connector.phases))
+    @property
+    def _accepted(self) -> int:
+        """The number of phases by the newest command that was accepted."""
+        switching = self._connector.switching
+        accepted = None if switching is None else switching.commanded
+        return accepted or len(self._connector.phases)
+
+    def command(self) -> Iterator[Wanted]:
+        """Yield the Call that switches the phases, where limits do not carry their number."""
+        means, phases = self._facts.means, self._phases
+        if means is None or phases is None or phases == self._accepted:
+            return
+        call = command_of(means, self._id, phases)
+        if call is not None:
+            yield Wanted(
+                COMMAND,
+                *call,
+                None,
+                ("phases", self._id),
+                (phases, self._refused_ms),
+                (self._id, phases),
+            )
+
+    @property
+    def _refused_ms(self) -> int | None:
+        """The last refusal of a command: after it the same Call is another attempt."""
+        switching = self._connector.switching
+        return None if switching is None else switching.refused_ms
+
+    def _number(self, variant: Variant, phases: int | None) -> int:
+        """Return the number of phases of a limit.
+
+        One in W is the sum of those that are used; one in A says nothing of them where the charger
+        is switched by other means.
+        """
+        means = self._facts.means
+        if phases is None or means is None:
+            return len(self._connector.phases)
+        is_written = means.is_of_profile or variant.unit == WATT
+        return phases if is_written else len(self._connector.phases)
+
+    def _base(self, variant: Variant, limit_ma: int, phases: int | None) -> Profile:
+        number = self._number(variant, phases)
+        return Profile(self._id, base_id(self._id), variant, limit_ma, number)
 
     def working(self, variant: Variant, limit_ma: int) -> Profile:
         """Return the profile of a working limit."""
@@ -227,7 +286,7 @@ class _Plan:
             working_id(self._id),
             variant,
             limit_ma,
-            len(self._connector.phases),
+            self._number(variant, self._phases),
             session.transaction_id if variant.purpose == TX_PROFILE else None,
             None if self._facts.choice.keeps_last else duration_s,
         )
@@ -236,8 +295,16 @@ class _Plan:
         """Return the Call that installs a profile."""
         payload = set_payload(profile, self._now_ms)
         slot = ("profile", profile.profile_id)
-        content = (profile.variant, profile.limit_ma, profile.transaction_id)
-        return Wanted(rank, "SetChargingProfile", payload, self._id, slot, content)
+        limit = (profile.variant, profile.limit_ma, profile.transaction_id)
+        wanted = Wanted(rank, "SetChargingProfile", payload, self._id, slot, limit)
+        if self._connector.switching is None:
+            return wanted
+        wanted = wanted._replace(content=(*limit, profile.phases, self._refused_ms))
+        means = self._facts.means
+        if means is None or not means.is_of_profile or profile.phases == self._accepted:
+            return wanted
+        rank = min(rank, COMMAND)
+        return wanted._replace(rank=rank, switches=(self._id, profile.phases))
 
     def _clear(self, rank: int, profile_id: int) -> Wanted:
         """Return the Call that removes a profile."""

@@ -10,6 +10,7 @@ follows_limits   true: you vouch that it keeps limits, although it reports no cu
 profile          the form of its limits, as far as you know it better than shocpp:
                  {"purpose": "TxProfile" or "TxDefaultProfile",
                   "kind": "Absolute" or "Relative", "stack_level": 0.., "unit": "A" or "W"}
+phase_switch     may its phases be switched, and how: see phase_switch.py (default false)
 """
 
 from collections.abc import Mapping
@@ -17,9 +18,13 @@ from itertools import permutations
 from typing import Any, NamedTuple
 
 from shocpp.configuration.entries import members, quoted
+from shocpp.configuration.power.phase_switch import PhaseSwitch, phase_switch_of
 from shocpp.errors import UsageError
 
-POWER_KEYS = ("phases", "rotation", "min_a", "max_a", "priority", "follows_limits", "profile")
+POWER_KEYS = (
+    *("phases", "rotation", "min_a", "max_a", "priority", "follows_limits", "profile"),
+    "phase_switch",
+)
 
 # Those of energy/model.py, whose import would cost a CGI process 2 ms.
 ALL_PHASES = (0, 1, 2)
@@ -56,6 +61,7 @@ class Power(NamedTuple):
 
     phases           the site's phase (0, 1 or 2) of each phase of the charger
     follows_limits   True if the operator vouches that it keeps limits
+    phase_switch     None if its phases must not be switched
     """
 
     phases: tuple[int, ...] = ALL_PHASES
@@ -64,6 +70,7 @@ class Power(NamedTuple):
     priority: int = 0
     follows_limits: bool = False
     profile: ProfileOverride = ProfileOverride()
+    phase_switch: PhaseSwitch | None = None
 
 
 def power_of(keys: Mapping[str, Any], location: str) -> Power:
@@ -72,13 +79,15 @@ def power_of(keys: Mapping[str, Any], location: str) -> Power:
     max_a = _whole(keys.get("max_a", DEFAULT_MAX_A), LEAST_A, HIGHEST_MAX_A, f"{location}: max_a")
     if min_a > max_a:
         raise UsageError(f"{location}: min_a {min_a} is above max_a {max_a}; lower it")
+    phases = _phases(keys, location)
     return Power(
-        _phases(keys, location),
+        phases,
         1000 * min_a,
         1000 * max_a,
         _whole(keys.get("priority", 0), 0, HIGHEST_PRIORITY, f"{location}: priority"),
         _flag(keys.get("follows_limits", False), f"{location}: follows_limits"),
         _profile(keys.get("profile", {}), f"{location}: profile"),
+        phase_switch_of(keys.get("phase_switch", False), len(phases), f"{location}: phase_switch"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shocpp.ocpp.charging_profiles import TX_PROFILE, Profile, Variant
+from shocpp.ocpp.charging_profiles import ALL_PHASES, TX_PROFILE, Profile, Variant
 from shocpp.store.database import Database
 
 HOUR_MS = 3_600_000
@@ -24,6 +24,7 @@ _IS_OPEN = (
 class InstalledProfile(NamedTuple):
     """A profile that a charger has accepted: a row of `installed_profile`.
 
+    phases     the number of phases in it
     starts_ms  None: the charger decides
     ends_ms    None: it does not end by itself
     firmware   of the charger when it accepted
@@ -42,6 +43,7 @@ class InstalledProfile(NamedTuple):
     ends_ms: int | None
     firmware: str | None
     accepted_ms: int
+    phases: int = ALL_PHASES
 
     @property
     def variant(self) -> Variant:
@@ -124,7 +126,8 @@ def record_accepted(db: Database, charge_point: int, profile: Profile, now_ms: i
     db.execute(
         "INSERT OR REPLACE INTO installed_profile (charge_point, connector_id, purpose,"
         " stack_level, profile_id, kind, unit, limit_ma, transaction_id, starts_ms, ends_ms,"
-        f" firmware, accepted_ms) VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_FIRMWARE}, ?)",
+        " firmware, accepted_ms, phases)"
+        f" VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_FIRMWARE}, ?, ?)",
         (
             charge_point,
             profile.connector_id,
@@ -138,6 +141,7 @@ def record_accepted(db: Database, charge_point: int, profile: Profile, now_ms: i
             profile.starts_ms,
             profile.ends_ms(now_ms),
             now_ms,
+            profile.phases,
         ),
     )
     # What it takes now it did not refuse for good.

@@ -1,0 +1,39 @@
+"""The switching of phases, by what the operator allows and the charger has answered."""
+
+from collections.abc import Mapping
+
+from shocpp.charger_models.phase_switching import Ways, ways_of
+from shocpp.configuration.power.phase_switch import PhaseSwitch
+from shocpp.energy.model import Switching
+from shocpp.store.charge_points.charging import ConnectorState
+from shocpp.store.site.chargers import SiteCharger
+from shocpp.store.site.switches import PhaseCommand
+
+FAULTED = "Faulted"
+"""The status of a connector with a fault (OCPP 1.6 §7.7)."""
+
+
+def allowed_ways(
+    stated: PhaseSwitch | None, charger: SiteCharger, values: Mapping[str, str]
+) -> Ways | None:
+    """Return how a charger is switched, None if that is not allowed, or nobody knows how.
+
+    What the operator states counts before the table; `values` are its configuration keys.
+    """
+    if stated is None:
+        return None
+    known = ways_of(charger.vendor, charger.model, values)
+    ways = Ways(stated.means or known.means, stated.pause_s or known.pause_s)
+    return None if ways.means is None else ways
+
+
+def switching_of(
+    ways: Ways | None, command: PhaseCommand | None, state: ConnectorState | None
+) -> Switching | None:
+    """Return the switching of a connector, None if there is none."""
+    if ways is None:
+        return None
+    is_faulted = state is not None and state.status == FAULTED
+    if command is None:
+        return Switching(1000 * ways.pause_s, is_faulted=is_faulted)
+    return Switching(1000 * ways.pause_s, command.accepted, command.refused_ms, is_faulted)
