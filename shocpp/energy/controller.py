@@ -52,7 +52,7 @@ from shocpp.energy.state.model import (
     SwitchState,
 )
 from shocpp.energy.surplus.following import followed
-from shocpp.energy.surplus.phases import command, stepped
+from shocpp.energy.surplus.phases import command, stepped, with_switch
 
 LONGEST_STEP_MS = 60_000
 """The longest time between two decisions that counts as served."""
@@ -183,11 +183,8 @@ def _follow_the_sun(situation: Situation) -> None:
         key, memory = connector.key, states[connector.key]
         memory = memory._replace(sun=demands.suns.get(key, SunState()))
         if connector.switching is not None:
-            switch = stepped(connector, memory, demands.phases.get(key), now_ms)
-            if switch.phases != memory.switch.phases:
-                # They are learned anew, and until then all of them count.
-                memory = memory._replace(seen=(), used=())
-            memory = memory._replace(switch=switch)
+            wanted = demands.phases.get(key)
+            memory = with_switch(memory, stepped(connector, memory, wanted, now_ms))
         states[key] = memory
 
 

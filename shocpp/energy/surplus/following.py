@@ -20,6 +20,7 @@ from shocpp.energy.situation import Situation
 from shocpp.energy.standing import DRAWS_MA, draw
 from shocpp.energy.state.model import ConnectorState, SunState
 from shocpp.energy.surplus.modes import is_urgent, mode_in_force
+from shocpp.energy.surplus.phases import expected_phases, most_ma
 from shocpp.energy.surplus.sun import Follower, left_for, shares_of_sun
 
 START_MS, STOP_MS = 60_000, 180_000
@@ -87,18 +88,11 @@ def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
     return Followed(suns, phases)
 
 
-def sun_phases(connector: Connector, state: ConnectorState) -> int:
-    """Return the number of phases with which a car will charge, as far as is known."""
-    if state.used:
-        return len(state.used)
-    return state.switch.phases or len(connector.phases)
-
-
 def _follower(situation: Situation, connector: Connector, mode: str) -> Follower:
     memory = situation.states[connector.key]
     return Follower(
         connector.key,
-        sun_phases(connector, memory),
+        len(expected_phases(connector, memory)),
         connector.min_ma,
         most_by_phases(situation, connector),
         connector.priority,
@@ -246,7 +240,5 @@ def _dimmed_phases(situation: Situation, connector: Connector) -> int | None:
 
 def most_by_phases(situation: Situation, connector: Connector) -> int:
     """Return the highest limit of a connector; one that was switched to one phase is uneven."""
-    most_ma = most_of(connector)
-    if situation.states[connector.key].switch.phases == 1:
-        most_ma = min(most_ma, situation.rules.unbalance_ma)
-    return most_ma
+    memory, unbalance_ma = situation.states[connector.key], situation.rules.unbalance_ma
+    return min(most_of(connector), most_ma(connector, memory, unbalance_ma))

@@ -5,7 +5,7 @@ from shocpp.energy.pacing import OFF_MS
 from shocpp.energy.state.model import ConnectorState
 from shocpp.energy.surplus.following import ON_MS, START_MS, STOP_MS
 from shocpp.energy.surplus.modes import fast_from_ms, mode_in_force
-from shocpp.energy.surplus.phases import pauses
+from shocpp.energy.surplus.phases import pause_until, pauses
 
 
 def reason_of_mode(
@@ -33,9 +33,9 @@ def reason_of_mode(
 
 def next_change_ms(connector: Connector, state: ConnectorState, now_ms: int) -> int | None:
     """Return when the mode will change the limit of a connector, None if that is not known."""
-    sun, switch = state.sun, state.switch
-    if pauses(switch) and connector.switching is not None:
-        return switch.began_ms + connector.switching.pause_ms
+    sun = state.sun
+    if pauses(state.switch):
+        return pause_until(connector, state.switch)
     if mode_in_force(connector, state, now_ms) == FAST:
         return None
     if sun.is_on and sun.short_since_ms is not None:
