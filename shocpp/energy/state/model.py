@@ -20,7 +20,7 @@ class SunState(NamedTuple):
     since_ms          since when that is so, 0 for never
     enough_since_ms   since when the sun is enough to begin, None if it is not
     short_since_ms    since when it is too little to go on, None if it is not
-    more_since_ms     since when it is enough for an ampere more, None if it is not
+    capped_ms         when the highest current by the mode was changed, 0 for never
     other_since_ms    since when another number of phases would suit it better, None if not
     cap_ma            the highest current by the mode, None for any
     is_urgent         it charges fast, because its goal would not be reached otherwise
@@ -32,7 +32,7 @@ class SunState(NamedTuple):
     since_ms: int = 0
     enough_since_ms: int | None = None
     short_since_ms: int | None = None
-    more_since_ms: int | None = None
+    capped_ms: int = 0
     other_since_ms: int | None = None
     cap_ma: int | None = None
     is_urgent: bool = False

@@ -2,7 +2,7 @@
 
     start    once the sun was enough for the least current for START_MS
     stop     once it was too little for STOP_MS; until then the least current
-    current  whole amperes; down at once, up past a band and after UP_MS
+    current  whole amperes; down once HOLD_MA are missing, up past a band and UP_MS after a change
     phases   another number, once it would have suited better for SWITCH_MS
 
 A car stays on for ON_MS and off for OFF_MS at least. Measured: docs/power.md, bench/energy.py.
@@ -30,10 +30,14 @@ ON_MS = 300_000
 """The least time for which the sun lets a car charge."""
 
 UP_MS, BAND_MA = 30_000, 500
-"""The time and the current for which the sun has to be more than a raise needs."""
+"""The time after a change of the current, and what a raise leaves to the house."""
 
-SWITCH_MS = 600_000
-"""The time after which a number of phases that suits better is chosen."""
+HOLD_MA = 300
+"""What may be missing from a current: the noise of the house would change it at each edge."""
+
+SWITCH_MS, MORE_PHASES_MA = 600_000, 2_000
+"""The time after which a number of phases that suits better is chosen, and what the sun has to give
+above the least current of more phases: a cloud would soon end it."""
 
 NEW_SESSION_MS = 60_000
 """The age up to which a session is new: its car draws by the base, and not by a decision."""
@@ -70,7 +74,10 @@ def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
     by_key = {follower.key: follower for follower in followers}
     sun = _surplus(situation, by_key)
     raises = shares_of_sun(followers, sun.raise_ma)
-    keeps = shares_of_sun(followers, sun.keep_ma)
+    keeps = shares_of_sun(
+        [one._replace(lacks_ma=HOLD_MA) if states[one.key].sun.is_on else one for one in followers],
+        sun.keep_ma,
+    )
     suns, phases = {}, {}
     for connector in connectors:
         key, memory = connector.key, states[connector.key]
@@ -178,12 +185,9 @@ class _Step:
                 since_ms=now_ms,
                 enough_since_ms=None,
                 short_since_ms=None,
-                more_since_ms=None,
                 cap_ma=0,
             )
-        return sun._replace(
-            short_since_ms=short_since_ms, more_since_ms=None, cap_ma=self._least_ma
-        )
+        return self._capped(sun._replace(short_since_ms=short_since_ms), self._least_ma)
 
     def _waiting(self, raise_ma: int, keep_ma: int) -> SunState:
         """Return the memory of a car that waits for the sun."""
@@ -203,16 +207,17 @@ class _Step:
         possible_ma = raise_ma if raise_ma >= self._most_ma else raise_ma - BAND_MA
         possible_ma = max(possible_ma // STEP_MA * STEP_MA, least_ma)
         if not sun.cap_ma:
-            return sun._replace(cap_ma=possible_ma, more_since_ms=None)
-        kept_ma = max(keep_ma // STEP_MA * STEP_MA, least_ma)
-        if kept_ma < sun.cap_ma:
-            return sun._replace(cap_ma=kept_ma, more_since_ms=None)
-        if possible_ma <= sun.cap_ma:
-            return sun._replace(cap_ma=max(sun.cap_ma, least_ma), more_since_ms=None)
-        more_since_ms = sun.more_since_ms or now_ms
-        if now_ms - more_since_ms >= UP_MS:
-            return sun._replace(cap_ma=possible_ma, more_since_ms=None)
-        return sun._replace(more_since_ms=more_since_ms)
+            return self._capped(sun, possible_ma)
+        if keep_ma < sun.cap_ma - HOLD_MA:
+            return self._capped(sun, max(keep_ma // STEP_MA * STEP_MA, least_ma))
+        is_due = now_ms - sun.capped_ms >= UP_MS
+        return self._capped(sun, possible_ma) if possible_ma > sun.cap_ma and is_due else sun
+
+    def _capped(self, sun: SunState, cap_ma: int) -> SunState:
+        """Return the memory with this highest current."""
+        if cap_ma == sun.cap_ma:
+            return sun
+        return sun._replace(cap_ma=cap_ma, capped_ms=self._now_ms)
 
 
 def _with_other_phases(
@@ -221,7 +226,8 @@ def _with_other_phases(
     """Return the memory with the time since when other phases would suit, and their number."""
     count, least_ma = len(connector.phases), connector.min_ma
     present = memory.switch.phases or count
-    suits = count if left_ma >= count * least_ma else 1 if left_ma >= least_ma else present
+    more_ma = least_ma if present == count else least_ma + MORE_PHASES_MA
+    suits = count if left_ma >= count * more_ma else 1 if left_ma >= least_ma else present
     # A car with one phase gains nothing.
     is_one_phased = present == count and len(memory.used) == 1
     if connector.switching is None or suits == present or is_one_phased:

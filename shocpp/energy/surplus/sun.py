@@ -15,7 +15,7 @@ from shocpp.energy.model import Key
 class Follower(NamedTuple):
     """A car that follows the sun, with its least and its highest current on so many phases.
 
-    `is_certain` is True if it gets its least current in any case.
+    `is_certain` is True if it gets its least current in any case; `lacks_ma` of it may be missing.
     """
 
     key: Key
@@ -24,6 +24,7 @@ class Follower(NamedTuple):
     most_ma: int
     priority: int = 0
     is_certain: bool = False
+    lacks_ma: int = 0
 
 
 def shares_of_sun(followers: Sequence[Follower], surplus_ma: int) -> dict[Key, int]:
@@ -35,7 +36,8 @@ def shares_of_sun(followers: Sequence[Follower], surplus_ma: int) -> dict[Key, i
     rest_ma = surplus_ma - sum(one.phases * one.least_ma for one in followers if one.is_certain)
     for one in followers:
         floor_ma = 0 if one.is_certain else one.phases * one.least_ma
-        has_floor = one.is_certain or (floor_ma <= rest_ma and one.least_ma <= one.most_ma)
+        fits = floor_ma - one.phases * one.lacks_ma <= rest_ma and one.least_ma <= one.most_ma
+        has_floor = one.is_certain or fits
         shares[one.key] = one.least_ma if has_floor else 0
         rest_ma -= floor_ma if has_floor else 0
     growing = [one for one in followers if shares[one.key]]
