@@ -1,0 +1,104 @@
+"""The past days of the connectors: the power that their cars drew, and their set points.
+
+The readings of the site's meter of the same days are in `readings`.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from shocpp.energy.model import Key
+from shocpp.store.charge_points import identities
+from shocpp.store.database import Database
+from shocpp.store.site.set_points import StoredSetPoint
+
+
+class DrawnPower(NamedTuple):
+    """The power that the car of a connector drew from a moment on."""
+
+    charge_point_id: str
+    connector_id: int
+    moment_ms: int
+    power_w: int
+
+
+class SetPointChange(NamedTuple):
+    """A set point from a moment on; `reason` is JSON, as in `set_point`."""
+
+    charge_point_id: str
+    connector_id: int
+    moment_ms: int
+    limit_ma: int | None
+    mode: str
+    reason: str
+
+
+def record(
+    db: Database,
+    drawn: Iterable[tuple[Key, int]],
+    changes: Iterable[StoredSetPoint],
+    moment_ms: int,
+) -> None:
+    """Store the powers in W that cars draw, and the set points that have changed.
+
+    A charger that was never connected has no row, and is left out.
+    """
+    for (charge_point_id, connector_id), power_w in drawn:
+        charge_point = identities.row_of(db, charge_point_id)
+        if charge_point is not None:
+            db.execute(
+                "INSERT OR REPLACE INTO drawn_power VALUES (?, ?, ?, ?)",
+                (charge_point, connector_id, moment_ms, power_w),
+            )
+    for point in changes:
+        charge_point = identities.row_of(db, point.charge_point_id)
+        if charge_point is not None:
+            db.execute(
+                "INSERT INTO set_point_change (charge_point, connector_id, moment_ms, limit_ma,"
+                " mode, reason) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    charge_point,
+                    point.connector_id,
+                    moment_ms,
+                    point.limit_ma,
+                    point.mode,
+                    point.reason,
+                ),
+            )
+
+
+def drawn_between(db: Database, begin_ms: int, end_ms: int) -> list[DrawnPower]:
+    """Return the powers from a moment to before another, by connector and moment."""
+    rows = db.execute(
+        "SELECT charge_point_id, connector_id, moment_ms, power_w FROM drawn_power"
+        " JOIN charge_point ON charge_point.id = charge_point"
+        " WHERE moment_ms >= ? AND moment_ms < ? ORDER BY charge_point, connector_id, moment_ms",
+        (begin_ms, end_ms),
+    )
+    return [DrawnPower(*row) for row in rows.fetchall()]
+
+
+def changes_between(db: Database, begin_ms: int, end_ms: int) -> list[SetPointChange]:
+    """Return the changes from a moment to before another, in their order.
+
+    They include the newest earlier one of each connector: it is in force when they begin.
+    """
+    rows = db.execute(
+        "SELECT charge_point_id, connector_id, moment_ms, limit_ma, mode, reason"
+        " FROM set_point_change JOIN charge_point ON charge_point.id = charge_point"
+        " WHERE moment_ms >= ?1 AND moment_ms < ?2 OR set_point_change.id IN"
+        " (SELECT max(id) FROM set_point_change WHERE moment_ms < ?1"
+        " GROUP BY charge_point, connector_id) ORDER BY moment_ms, set_point_change.id",
+        (begin_ms, end_ms),
+    )
+    return [SetPointChange(*row) for row in rows.fetchall()]
+
+
+def purge(db: Database, before_ms: int) -> None:
+    """Delete what is older, except the newest set point of each connector from before."""
+    db.execute("DELETE FROM drawn_power WHERE moment_ms < ?", (before_ms,))
+    db.execute(
+        "DELETE FROM set_point_change WHERE moment_ms < ?1 AND id NOT IN"
+        " (SELECT max(id) FROM set_point_change WHERE moment_ms < ?1"
+        " GROUP BY charge_point, connector_id)",
+        (before_ms,),
+    )
