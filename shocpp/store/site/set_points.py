@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from shocpp.energy.model import PerPhase
+from shocpp.energy.model import FAST, PerPhase
 from shocpp.store.changes import SET_POINT
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
@@ -22,6 +22,8 @@ class StoredSetPoint(NamedTuple):
     observed_ma   what it reports, the highest of its phases
     reckoned_ma   what it may draw until the next decision
     writes        limits that its charger was sent in 24 hours
+    mode          one of MODES
+    next_ms       when the set point will change, as far as is known
     """
 
     charge_point_id: str
@@ -40,6 +42,8 @@ class StoredSetPoint(NamedTuple):
     observed_ms: int | None = None
     reckoned_ma: int = 0
     writes: int = 0
+    mode: str = FAST
+    next_ms: int | None = None
 
 
 class SiteState(NamedTuple):
