@@ -88,7 +88,8 @@ CREATE TABLE set_point_change (
     charge_point INTEGER NOT NULL REFERENCES charge_point (id),
     connector_id INTEGER NOT NULL,
     moment_ms    INTEGER NOT NULL,
-    limit_ma     INTEGER,
+    limit_ma     INTEGER,                   -- of its session; NULL: none
+    base_ma      INTEGER,                   -- in force without the server; NULL: none
     mode         TEXT NOT NULL,
     reason       TEXT NOT NULL
 ) STRICT;

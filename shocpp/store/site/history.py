@@ -22,12 +22,13 @@ class DrawnPower(NamedTuple):
 
 
 class SetPointChange(NamedTuple):
-    """A set point from a moment on; `reason` is JSON, as in `set_point`."""
+    """A set point from a moment on; its limits and its reason are those of `set_point`."""
 
     charge_point_id: str
     connector_id: int
     moment_ms: int
     limit_ma: int | None
+    base_ma: int | None
     mode: str
     reason: str
 
@@ -54,12 +55,13 @@ def record(
         if charge_point is not None:
             db.execute(
                 "INSERT INTO set_point_change (charge_point, connector_id, moment_ms, limit_ma,"
-                " mode, reason) VALUES (?, ?, ?, ?, ?, ?)",
+                " base_ma, mode, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     charge_point,
                     point.connector_id,
                     moment_ms,
                     point.limit_ma,
+                    point.base_ma,
                     point.mode,
                     point.reason,
                 ),
@@ -67,11 +69,18 @@ def record(
 
 
 def drawn_between(db: Database, begin_ms: int, end_ms: int) -> list[DrawnPower]:
-    """Return the powers from a moment to before another, by connector and moment."""
+    """Return the powers from a moment to before another, by connector and moment.
+
+    They include the newest earlier one of each connector.
+    """
     rows = db.execute(
-        "SELECT charge_point_id, connector_id, moment_ms, power_w FROM drawn_power"
+        "WITH earlier AS (SELECT charge_point, connector_id, max(moment_ms) AS moment_ms"
+        " FROM drawn_power WHERE moment_ms < ?1 GROUP BY charge_point, connector_id)"
+        " SELECT charge_point_id, connector_id, moment_ms, power_w FROM drawn_power"
         " JOIN charge_point ON charge_point.id = charge_point"
-        " WHERE moment_ms >= ? AND moment_ms < ? ORDER BY charge_point, connector_id, moment_ms",
+        " WHERE moment_ms >= ?1 AND moment_ms < ?2"
+        " OR (charge_point, connector_id, moment_ms) IN earlier"
+        " ORDER BY charge_point, connector_id, moment_ms",
         (begin_ms, end_ms),
     )
     return [DrawnPower(*row) for row in rows.fetchall()]
@@ -83,7 +92,7 @@ def changes_between(db: Database, begin_ms: int, end_ms: int) -> list[SetPointCh
     They include the newest earlier one of each connector: it is in force when they begin.
     """
     rows = db.execute(
-        "SELECT charge_point_id, connector_id, moment_ms, limit_ma, mode, reason"
+        "SELECT charge_point_id, connector_id, moment_ms, limit_ma, base_ma, mode, reason"
         " FROM set_point_change JOIN charge_point ON charge_point.id = charge_point"
         " WHERE moment_ms >= ?1 AND moment_ms < ?2 OR set_point_change.id IN"
         " (SELECT max(id) FROM set_point_change WHERE moment_ms < ?1"
@@ -94,8 +103,13 @@ def changes_between(db: Database, begin_ms: int, end_ms: int) -> list[SetPointCh
 
 
 def purge(db: Database, before_ms: int) -> None:
-    """Delete what is older, except the newest set point of each connector from before."""
-    db.execute("DELETE FROM drawn_power WHERE moment_ms < ?", (before_ms,))
+    """Delete what is older, except the newest power and set point of each connector from before."""
+    db.execute(
+        "DELETE FROM drawn_power WHERE moment_ms < ?1 AND (charge_point, connector_id, moment_ms)"
+        " NOT IN (SELECT charge_point, connector_id, max(moment_ms) FROM drawn_power"
+        " WHERE moment_ms < ?1 GROUP BY charge_point, connector_id)",
+        (before_ms,),
+    )
     db.execute(
         "DELETE FROM set_point_change WHERE moment_ms < ?1 AND id NOT IN"
         " (SELECT max(id) FROM set_point_change WHERE moment_ms < ?1"

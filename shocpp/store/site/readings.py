@@ -26,6 +26,16 @@ def since(db: Database, received_ms: int) -> list[SiteReading]:
     return [_reading(*row) for row in rows.fetchall()]
 
 
+def between(db: Database, begin_ms: int, end_ms: int) -> list[SiteReading]:
+    """Return the readings from a moment to before another, the oldest first."""
+    rows = db.execute(
+        "SELECT received_ms, l1_ma, l2_ma, l3_ma, is_sum FROM site_reading"
+        " WHERE received_ms >= ? AND received_ms < ? ORDER BY received_ms, id",
+        (begin_ms, end_ms),
+    )
+    return [_reading(*row) for row in rows.fetchall()]
+
+
 def newest(db: Database) -> SiteReading | None:
     """Return the newest reading, or None."""
     row = db.execute(
@@ -37,6 +47,16 @@ def newest(db: Database) -> SiteReading | None:
 def purge(db: Database, before_ms: int) -> None:
     """Delete the readings that were received before a time."""
     db.execute("DELETE FROM site_reading WHERE received_ms < ?", (before_ms,))
+
+
+def thin(db: Database, begin_ms: int, end_ms: int, step_ms: int) -> None:
+    """Delete all but the first reading of each step of time, from a moment to before another."""
+    db.execute(
+        "DELETE FROM site_reading WHERE received_ms >= ?1 AND received_ms < ?2 AND id NOT IN"
+        " (SELECT min(id) FROM site_reading WHERE received_ms >= ?1 AND received_ms < ?2"
+        " GROUP BY received_ms / ?3)",
+        (begin_ms, end_ms, step_ms),
+    )
 
 
 def record_peak(db: Database, day: str, currents_ma: PerPhase) -> None:
