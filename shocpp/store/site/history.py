@@ -3,7 +3,8 @@
 The readings of the site's meter of the same days are in `readings`.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from shocpp.energy.model import Key
@@ -31,6 +32,15 @@ class SetPointChange(NamedTuple):
     base_ma: int | None
     mode: str
     reason: str
+
+
+class AccountSession(NamedTuple):
+    """A transaction of an account by the clock of the server; `end_ms` is None while it is open."""
+
+    charge_point_id: str
+    connector_id: int
+    begin_ms: int
+    end_ms: int | None
 
 
 def record(
@@ -100,6 +110,39 @@ def changes_between(db: Database, begin_ms: int, end_ms: int) -> list[SetPointCh
         (begin_ms, end_ms),
     )
     return [SetPointChange(*row) for row in rows.fetchall()]
+
+
+def sessions_of(
+    db: Database, account_indices: Collection[int], first_month: str, begin_ms: int, end_ms: int
+) -> list[AccountSession]:
+    """Return the transactions of an account, by its indices, that lie in a span in part.
+
+    `first_month` is the month (YYYY-MM) of its begin: later records are those of these months. Open
+    transactions that another one has followed are left out, because nobody knows their end.
+    """
+    indices = "IN (SELECT value FROM json_each(:indices))"
+    rows = db.execute(
+        "SELECT charge_point_id, record.connector_id, started.received_ms,"
+        " coalesce(stop.received_ms, record.stopped_ms) AS end_ms FROM accounting_record AS record"
+        " JOIN started_transaction AS started ON started.id = record.started_transaction"
+        " JOIN charge_point ON charge_point.id = started.charge_point"
+        " LEFT JOIN received_stop AS stop ON stop.id = record.received_stop"
+        f" WHERE record.month >= :first_month AND record.account_index {indices}"
+        " AND record.entry <> 'reversal' AND started.received_ms < :end_ms AND end_ms > :begin_ms"
+        " AND NOT EXISTS (SELECT 1 FROM accounting_record WHERE replaces = record.id)"
+        " UNION ALL SELECT charge_point_id, connector_id, received_ms, NULL"
+        " FROM started_transaction INDEXED BY started_transaction_unstopped"
+        " JOIN charge_point ON charge_point.id = charge_point"
+        f" WHERE state <> 'stopped' AND state = 'open' AND account_index {indices}"
+        " AND received_ms < :end_ms",
+        {
+            "indices": json.dumps([*account_indices]),
+            "first_month": first_month,
+            "begin_ms": begin_ms,
+            "end_ms": end_ms,
+        },
+    )
+    return [AccountSession(*row) for row in rows.fetchall()]
 
 
 def purge(db: Database, before_ms: int) -> None:
