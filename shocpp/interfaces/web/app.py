@@ -40,6 +40,7 @@ from shocpp.interfaces.web.pages.chargers.overview import Overview
 from shocpp.interfaces.web.pages.chargers.sticker import Stickers
 from shocpp.interfaces.web.pages.check import CheckPages
 from shocpp.interfaces.web.pages.form_pages import Connect, FormPages
+from shocpp.interfaces.web.pages.history.day_pages import DayPages
 from shocpp.interfaces.web.pages.own_account import OwnAccountPages
 from shocpp.interfaces.web.pages.prices import PricePages
 from shocpp.interfaces.web.pages.removals import RemovalPages
@@ -65,7 +66,7 @@ log = logging.getLogger(__name__)
 PAGES: tuple[Callable[[Settings, Connect], FormPages], ...] = (
     *(AccountPages, RemovalPages, AccountStatementPages, OwnAccountPages, PricePages),
     *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, LimitPages, Stickers),
-    *(PhonePages, SetupPages),
+    *(DayPages, PhonePages, SetupPages),
     *(LetterheadPages, PeoplePages, DevicePages, CannedCallPages, CheckPages),
 )
 """The pages with forms."""

@@ -4,6 +4,7 @@ OWN_ACCOUNT = {
     "de": {
         "title": "Mein Konto",
         "start": "Starten und beenden",
+        "the_day": "Der Tag als Bild",
         "so_far": "{month} bis jetzt",
         "sums": "Dieser Monat und der letzte",
         "provisional": "vorläufig",
@@ -58,6 +59,7 @@ OWN_ACCOUNT = {
     },
     "en": {
         "title": "My account",
+        "the_day": "The day as a picture",
         "start": "Start and stop",
         "so_far": "{month} so far",
         "sums": "This month and the last one",

@@ -25,6 +25,7 @@ LIMIT_FORM = {
 SITE = {
     "de": {
         "title": "Limits",
+        "the_day": "Der Tag als Bild",
         "intro": "Ein Limit ist der höchste Strom, mit dem eine Wallbox lädt: Dann hält die "
         "Sicherung, und das Auto lädt langsamer statt gar nicht.",
         "intro_how": "Für eine Wallbox setzt du es hier oder mit shocpp limit -c NAME 10A, für "
@@ -67,6 +68,7 @@ SITE = {
     },
     "en": {
         "title": "Limits",
+        "the_day": "The day as a picture",
         "intro": "A limit is the highest current with which a charger charges: the fuse holds "
         "then, and the car charges slower instead of not at all.",
         "intro_how": "For one charger you set it here or by shocpp limit -c NAME 10A, for all "

@@ -112,6 +112,11 @@ def changes_between(db: Database, begin_ms: int, end_ms: int) -> list[SetPointCh
     return [SetPointChange(*row) for row in rows.fetchall()]
 
 
+def is_there(db: Database) -> bool:
+    """Return True if anything is stored: somebody limits current, or did so lately."""
+    return db.execute("SELECT 1 FROM set_point_change LIMIT 1").fetchone() is not None
+
+
 def sessions_of(
     db: Database, account_indices: Collection[int], first_month: str, begin_ms: int, end_ms: int
 ) -> list[AccountSession]:

@@ -34,6 +34,7 @@ from shocpp.interfaces.web.pages.form_pages import (
 )
 from shocpp.interfaces.web.pages.own_months import OwnMonths, listed
 from shocpp.interfaces.web.pages.statement_files import file_response, month_of
+from shocpp.language.dates import local_datetime
 from shocpp.language.pages.own_account import OWN_ACCOUNT
 from shocpp.ledger.accounts import Account
 from shocpp.reports.account_statement import of_account
@@ -43,6 +44,7 @@ from shocpp.reports.month import month_statement
 from shocpp.settings import Settings
 from shocpp.store.books import closings, transactions
 from shocpp.store.database import Database
+from shocpp.store.site import history
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,8 @@ class OwnAccountPages(FormPages):
                 "own_account.html",
                 person,
                 account=name,
+                today=local_datetime(moment_ms, settings.zone).date().isoformat(),
+                has_days=history.is_there(db),
                 running=running,
                 cards=cards.values(),
                 operator=self._operator(),

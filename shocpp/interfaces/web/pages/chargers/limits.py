@@ -37,6 +37,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     WrongField,
     add_form,
 )
+from shocpp.language.dates import local_datetime
 from shocpp.language.page import SENTENCES, age
 from shocpp.language.pages.site import LIMIT_FORM, SITE
 from shocpp.language.site import amperes, meter_text
@@ -183,6 +184,7 @@ class LimitPages(FormPages):
             status=status,
             returned=returned,
             trouble=trouble,
+            today=local_datetime(moment_ms, self._settings.zone).date().isoformat(),
             is_in_use=is_in_use,
             is_undecided=is_in_use and not present.is_decided and bool(present.connectors),
             fallback=self._fallback(present),

@@ -1,0 +1,1 @@
+"""The pages of past days, and their files."""
