@@ -82,9 +82,9 @@ def line(steps: Iterable[Step], axis: Axis) -> str:
 
 
 def area(steps: Iterable[Step], axis: Axis) -> str:
-    """Return the path of the area between a line and 0."""
+    """Return the path of the area between a line and 0; where it is 0, there is none."""
     ground, path = f"{axis.place(0):g}", ""
-    for step, is_joined in _joined(steps):
+    for step, is_joined in _joined(step for step in steps if step.value):
         if not is_joined:
             path = f"{path}{path and f'V{ground}z'}M{step.begin:g} {ground}"
         path = f"{path}V{axis.place(step.value):g}H{step.end:g}"

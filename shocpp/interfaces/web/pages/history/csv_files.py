@@ -1,16 +1,17 @@
 """The files of a day for people: its powers, and its limits with their reasons."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from shocpp.interfaces.delivery.documents import Document
-from shocpp.language.dates import local_datetime, local_time, spelled
+from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import decimal, plain_decimal
 from shocpp.language.modes import mode_name
 from shocpp.reports.tables.csv_format import BYTE_ORDER_MARK, csv_lines, text_cell
 from shocpp.settings import Settings
 from shocpp.site.history.day import ConnectorDay, SiteDay
 
+UTC = ZoneInfo("UTC")
 MEDIA_TYPE = "text/csv; charset=utf-8"
 
 
@@ -24,7 +25,7 @@ class CsvFiles:
     def powers(self) -> Document:
         """Return the powers, with the limits that were in force at the end of each slot.
 
-        Local times repeat in the hour in which summer time ends: so they have their offset.
+        Local times repeat in the hour in which summer time ends, those of UTC do not.
         """
         return self._document("powers_file", self._powers())
 
@@ -43,7 +44,7 @@ class CsvFiles:
         sums = {"sun": day.sun_w, "house": day.house_w, "grid": day.grid_w} if day.has_grid else {}
         yield [
             words["time"],
-            "UTC",
+            words["utc"],
             *(f"{words[name]} (kW)" for name in sums),
             *(
                 text_cell(f"{one.title}, {column}")
@@ -55,7 +56,7 @@ class CsvFiles:
         for slot, begin_ms in enumerate(day.slots):
             yield [
                 self._time(begin_ms),
-                self._offset(begin_ms),
+                self._utc(begin_ms),
                 *(self._kilowatts(powers_w[slot]) for powers_w in sums.values()),
                 *(
                     cell
@@ -80,14 +81,14 @@ class CsvFiles:
     def _limits(self) -> Iterator[list[str]]:
         words = self._words
         yield [
-            *(words["time"], "UTC", words["connector"], words["mode"]),
+            *(words["time"], words["utc"], words["connector"], words["mode"]),
             *(f"{words['limit']} (A)", words["reason"]),
         ]
         rows = [(span, one.title) for one in self._day.connectors for span in one.set_points]
         for span, title in sorted(rows, key=lambda row: row[0].begin_ms):
             yield [
                 self._time(span.begin_ms),
-                self._offset(span.begin_ms),
+                self._utc(span.begin_ms),
                 text_cell(title),
                 mode_name(span.value.mode, self._language),
                 self._amperes(span.value.limit_ma),
@@ -97,11 +98,8 @@ class CsvFiles:
     def _time(self, moment_ms: int) -> str:
         return spelled(local_time(moment_ms, self._zone), self._language)
 
-    def _offset(self, moment_ms: int) -> str:
-        """Return the hours of local time before UTC: `+1`, as a text that no spreadsheet adds."""
-        offset = local_datetime(moment_ms, self._zone).utcoffset() or timedelta()
-        hours = offset / timedelta(hours=1)
-        return text_cell(f"{hours:+g}")
+    def _utc(self, moment_ms: int) -> str:
+        return spelled(local_time(moment_ms, UTC), self._language)
 
     def _kilowatts(self, power_w: int | None) -> str:
         return "" if power_w is None else decimal(power_w, 3, self._language)

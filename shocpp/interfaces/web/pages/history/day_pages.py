@@ -188,14 +188,14 @@ class DayPages(FormPages):
         )
 
     def _rows(self, shown: SiteDay, *columns: Powers) -> list[list[str]]:
-        """Return the rows of a table: a time, and the mean of each column, with any that is known.
+        """Return the rows of a table: a time, and the mean of each column.
 
-        An hour that summer time repeats is in the table twice.
+        Rows without any power are left out. An hour that summer time repeats is there twice.
         """
         rows = []
         for slot in range(0, len(shown.slots), SLOTS_OF_ROW):
             means_w = [_mean(column[slot : slot + SLOTS_OF_ROW]) for column in columns]
-            if any(mean_w is not None for mean_w in means_w):
+            if any(means_w):
                 cells = [UNKNOWN if one is None else self._kilowatts(one) for one in means_w]
                 rows.append([self._time(shown.slots[slot]), *cells])
         return rows

@@ -90,7 +90,7 @@ class Plots:
             return None
         axis = axis_of((step.value for step in steps), LEAST_MA)
         title = self._words["limit_chart"].format(connector=connector.title, day=self._spelled_day)
-        curve = Curve("limit", line(steps, axis))
+        curve = Curve("bound", line(steps, axis))
         label = f"{self._words['limit']}, A"
         return Plot(label, title, self._levels(axis, self._amperes), self._hours, [curve])
 
