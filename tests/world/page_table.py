@@ -32,6 +32,11 @@ STATEMENT = "/accounts/2/statements/2026-10.pdf"
 PAGES = (
     PageRow("/account", "/account", DRIVERS),
     PageRow("/account/cards/<key>/lost", f"/account/cards/{CARD_KEY}/lost", DRIVERS, ("",)),
+    *(
+        PageRow(f"{base}/day/<name>{ending}", f"{base}/day/2026-10-01{ending}", roles)
+        for base, roles in (("/account", DRIVERS), ("/site", BOOKS))
+        for ending in ("", ".csv", "/limits.csv")
+    ),
     PageRow("/accounts", "/accounts", BOOKS, ("",)),
     PageRow(
         "/accounts/<int:index>",

@@ -6,7 +6,7 @@ difference is the house, or where it is below 0, what the sun leaves.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from shocpp.calls.tiles import View, natural_order, tiles
@@ -34,6 +34,8 @@ LASTS_MS = 2 * REPEAT_MS + 30_000
 
 LEAST_STALE_MS = 30_000
 """The least time for which a reading of the meter counts: older ones are 10 s apart."""
+
+Row = TypeVar("Row")
 
 Powers = Sequence[int | None]
 """A power in W for each slot, None where it is not known."""
@@ -173,11 +175,10 @@ class _Reading:
             share = sum(conf.rules.split)
         begin_ms = self._begin_ms - stale_ms
         rows = readings.between(self._db, begin_ms, self._until_ms)
-        ends_ms = [*(row.received_ms for row in rows[1:]), self._until_ms]
-        for row, end_ms in zip(rows, ends_ms, strict=True):
-            yield Span(
-                row.received_ms, min(end_ms, row.received_ms + stale_ms), _power_w(row, share)
-            )
+        moments_ms = [row.received_ms for row in rows]
+        for row, next_ms in _until_next(rows, moments_ms, self._until_ms):
+            end_ms = min(next_ms, row.received_ms + stale_ms)
+            yield Span(row.received_ms, end_ms, _power_w(row, share))
 
     def _set_points(self) -> dict[Key, list[Span[SetPointText]]]:
         """Return the set points of each connector, without repeated ones."""
@@ -189,13 +190,12 @@ class _Reading:
         return {
             key: [
                 Span(max(row.moment_ms, self._begin_ms), end_ms, self._text(row))
-                for row, end_ms in zip(rows, self._ends_ms(rows), strict=True)
+                for row, end_ms in _until_next(
+                    rows, [row.moment_ms for row in rows], self._until_ms
+                )
             ]
             for key, rows in changes.items()
         }
-
-    def _ends_ms(self, rows: Sequence[SetPointChange]) -> list[int]:
-        return [*(row.moment_ms for row in rows[1:]), self._until_ms]
 
     def _text(self, row: SetPointChange) -> SetPointText:
         limit_ma = row.base_ma if row.limit_ma is None else row.limit_ma
@@ -222,15 +222,25 @@ def _power_w(reading: SiteReading, share: float) -> int:
 
 def _spans_of_powers(rows: Sequence[DrawnPower], until_ms: int) -> dict[Key, list[Span[int]]]:
     """Return the powers of each connector for the time that each counts."""
-    spans: dict[Key, list[Span[int]]] = {}
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
-        key, end_ms = (row.charge_point_id, row.connector_id), until_ms
-        if following is not None and following[:2] == key:
-            end_ms = following.moment_ms
-        if row.power_w:
-            end_ms = min(end_ms, row.moment_ms + LASTS_MS)
-        spans.setdefault(key, []).append(Span(row.moment_ms, end_ms, row.power_w))
-    return spans
+    of_keys: dict[Key, list[DrawnPower]] = {}
+    for row in rows:
+        of_keys.setdefault((row.charge_point_id, row.connector_id), []).append(row)
+    return {
+        key: [
+            Span(row.moment_ms, min(end_ms, row.moment_ms + LASTS_MS), row.power_w)
+            if row.power_w
+            else Span(row.moment_ms, end_ms, 0)
+            for row, end_ms in _until_next(of_key, [row.moment_ms for row in of_key], until_ms)
+        ]
+        for key, of_key in of_keys.items()
+    }
+
+
+def _until_next(
+    rows: Sequence[Row], moments_ms: Sequence[int], until_ms: int
+) -> Iterator[tuple[Row, int]]:
+    """Yield each row with the moment of the one behind it."""
+    yield from zip(rows, [*moments_ms, until_ms][1:], strict=True)
 
 
 def _is_used(

@@ -32,6 +32,9 @@ from shocpp.site.history.day import DAYS, ConnectorDay, Powers, SiteDay, energy_
 
 SITE, ACCOUNT = "/site", "/account"
 
+FIRST_DAY = date(2000, 1, 1)
+"""The first day that has a page."""
+
 SLOTS_OF_ROW = 3
 """The slots of a row of the tables: a quarter of an hour."""
 
@@ -111,7 +114,7 @@ class DayPages(FormPages):
         except ValueError:
             raise not_there() from None
         # Each day has one address.
-        if wanted.isoformat() != name or wanted > self._today(moment_ms):
+        if wanted.isoformat() != name or not FIRST_DAY <= wanted <= self._today(moment_ms):
             raise not_there()
         return wanted
 
