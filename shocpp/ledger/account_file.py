@@ -14,6 +14,8 @@
     parent        optional: true lets a card of the account stop what another one has started, at
                   chargers that compare the parentIdTag (OCPP 1.6 §3.10)
     charge_points optional: a list of the Charge Points where its cards may charge; all without it
+    mode          optional: fast, min, solar or off: how its cars charge if nobody has chosen it;
+                  without it, as their charger's entry says
     names         optional: an object with names of cards for the statement, by id
     card_expires  optional: an object with a last day or an ISO time of single cards, by id; the
                   earlier one of `expires` and this holds
@@ -43,10 +45,13 @@ from shocpp.ledger.accounts import (
 from shocpp.ledger.transaction_id import LAST_INDEX
 from shocpp.texts import parse_unique, printable_line
 
+MODES = ("fast", "min", "solar", "off")
+"""Those of `energy.model`, which the ledger does not know."""
+
 _KNOWN = frozenset(
     (
         *("index", "account", "ids", "blocked", "expires", "concurrent", "parent", "charge_points"),
-        *("names", "card_expires", "former", "comment"),
+        *("names", "card_expires", "former", "mode", "comment"),
     )
 )
 _OF_RECIPIENT = frozenset(("name", "address", "reference", "lang", "employer"))
@@ -163,6 +168,8 @@ def _account(
     if "former" in entry:
         former = _former(entry["former"], name, f"{location} ({name}): former")
         account = account._replace(former=former)
+    if "mode" in entry:
+        account = account._replace(mode=_mode(entry["mode"], f"{location} ({name}): mode"))
     if not _OF_RECIPIENT.isdisjoint(entry):
         account = account._replace(recipient=_recipient(entry, f"{location} ({name})"))
     return account, keys
@@ -304,6 +311,12 @@ def _day(value: str) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         return None
+
+
+def _mode(value: object, location: str) -> str:
+    if not isinstance(value, str) or value not in MODES:
+        raise ConfigError(f"{location} must be one of {', '.join(MODES)}, not {value!r}")
+    return value
 
 
 def _flag(value: object, location: str) -> bool:

@@ -109,6 +109,8 @@ class Account(NamedTuple):
     recipient: Recipient = NO_RECIPIENT
     former: tuple[str, ...] = ()
     """The names that it had before."""
+    mode: str | None = None
+    """The mode in which its cars charge if nobody has chosen one, None for that of the charger."""
 
     @property
     def names(self) -> tuple[str, ...]:

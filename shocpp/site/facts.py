@@ -21,12 +21,15 @@ from shocpp.energy.model import (
     Key,
     Session,
     SiteReading,
+    Wish,
 )
+from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ocpp.charging_profiles import (
     WATT,
     Variant,
 )
 from shocpp.ocpp.identity import identity_key
+from shocpp.site.choices.wishes import wishes
 from shocpp.site.observations import Place, installed_of, observed_of
 from shocpp.site.present import chosen_of
 from shocpp.site.switching import allowed_ways, switching_of
@@ -135,18 +138,25 @@ def gather(
     allowlist: Allowlist,
     readings: Sequence[SiteReading],
     now_ms: int,
+    accounts: Accounts = NO_ACCOUNTS,
 ) -> Gathered:
     """Return the facts of a decision with these readings of the site's meter."""
-    return _Gathering(db, conf, allowlist, now_ms).gathered(readings)
+    return _Gathering(db, conf, allowlist, accounts, now_ms).gathered(readings)
 
 
 class _Gathering:
     """The rows of one decision, each table read once."""
 
     def __init__(
-        self, db: Database, conf: SiteConf | None, allowlist: Allowlist, now_ms: int
+        self,
+        db: Database,
+        conf: SiteConf | None,
+        allowlist: Allowlist,
+        accounts: Accounts,
+        now_ms: int,
     ) -> None:
         self._db, self._conf, self._allowlist, self._now_ms = db, conf, allowlist, now_ms
+        self._accounts = accounts
         self._states = present.connectors(db)
         self._configuration = chargers.configuration(db, QUESTIONS)
         self._sessions = {
@@ -172,10 +182,23 @@ class _Gathering:
         """Return the facts."""
         counted = [one for one in chargers.chargers(self._db) if self._counts(one)]
         of_chargers = {one.charge_point_id: self._charger(one) for one in counted}
-        connectors = tuple(
-            self._connector(facts.at(connector_id), connector_id)
+        places = [
+            (facts, connector_id)
             for facts in of_chargers.values()
             for connector_id in self._connector_ids(facts.charger)
+        ]
+        sessions = {
+            (facts.charger.charge_point_id, connector_id): self._sessions.get(
+                (facts.charger.row, connector_id)
+            )
+            for facts, connector_id in places
+        }
+        of_places = wishes(
+            self._db, self._conf, self._allowlist, self._accounts, sessions, self._now_ms
+        )
+        connectors = tuple(
+            self._connector(facts.at(connector_id), connector_id, wish)
+            for (facts, connector_id), wish in zip(places, of_places.values(), strict=True)
         )
         rules = None if self._conf is None else self._conf.rules
         return Gathered(Facts(rules, connectors, tuple(readings)), of_chargers, self._stored)
@@ -228,7 +251,7 @@ class _Gathering:
         known |= {one.connector_id for one in self._installed.get(name, ())}
         return sorted(one for one in known if one > 0) or [1]
 
-    def _connector(self, facts: ChargerFacts, connector_id: int) -> Connector:
+    def _connector(self, facts: ChargerFacts, connector_id: int, wish: Wish) -> Connector:
         charger, now_ms = facts.charger, self._now_ms
         name = charger.charge_point_id
         power, key = self._power(name), (name, connector_id)
@@ -266,6 +289,7 @@ class _Gathering:
             self._writes.get(name, 0),
             facts.choice.base is not None,
             facts.working is not None and facts.working.unit == WATT,
+            wish,
             switching=switching_of(facts.ways, self._commands.get(key), state),
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from shocpp.calls.page.files import present_accounts
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.files import Stamp, stamp_of
@@ -27,6 +28,7 @@ from shocpp.ocpp.charging_profiles import base_id, working_id
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.calls import Queued, SiteCalls
+from shocpp.site.choices.stays import settle
 from shocpp.site.facts import Gathered, gather
 from shocpp.site.inputs.polled import MeterPolling
 from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
@@ -171,8 +173,15 @@ class Ticks:
         self._follow_meter(conf)
         if self._meter is not None:
             self._polled = [*self._polled, *self._meter.take()][-MOST_POLLED:]
-        allowlist = self._allowlist.allowlist()
-        gathered = gather(db, conf, allowlist, self._readings(db, state, moment_ms), moment_ms)
+        settle(db, moment_ms)
+        gathered = gather(
+            db,
+            conf,
+            self._allowlist.allowlist(),
+            self._readings(db, state, moment_ms),
+            moment_ms,
+            present_accounts(db, self._settings),
+        )
         since_day = _day(moment_ms - PEAK_DAYS * DAY_MS)
         facts = gathered.facts._replace(peak_ma=readings.peak(db, since_day))
         decision = decide(state, facts, moment_ms)

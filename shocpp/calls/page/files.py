@@ -44,10 +44,7 @@ def present_files(db: Database, settings: Settings) -> PresentFiles:
     tags, chargers = settings.tags_file, settings.charge_points_file
     # A rename changes tags.json before the prices, so the names are read after them.
     tariffs, has_bad_prices = _tariffs(settings.tariffs_file, stamp_of(settings.tariffs_file))
-    bound = tuple(transactions.account_names(db).items())
-    accounts, has_bad_tags = _accounts(
-        tags, stamp_of(tags), settings.zone, properties.stored_tags(db), bound
-    )
+    accounts, has_bad_tags = _present_accounts(db, settings)
     allowlist, has_bad_list = _allowlist(
         chargers, stamp_of(chargers), properties.stored_allowlist(db)
     )
@@ -70,6 +67,18 @@ def is_site_broken(db: Database, settings: Settings) -> bool:
         return False
     connected = [charger.charge_point_id for charger in site_chargers.chargers(db)]
     return _is_site_broken(path, stamp, known_members(present_allowlist(db, settings), connected))
+
+
+def present_accounts(db: Database, settings: Settings) -> Accounts:
+    """Return the accounts in force, without the other files."""
+    return _present_accounts(db, settings)[0]
+
+
+def _present_accounts(db: Database, settings: Settings) -> tuple[Accounts, bool]:
+    """Return the accounts in force, and whether their file has an error."""
+    path, bound = settings.tags_file, tuple(transactions.account_names(db).items())
+    stamp, stored = stamp_of(path), properties.stored_tags(db)
+    return _accounts(path, stamp, settings.zone, stored, bound)
 
 
 def present_allowlist(db: Database, settings: Settings) -> Allowlist:

@@ -7,6 +7,8 @@ min_a            the least current that cars here charge with (6..32, default 6)
 max_a            the highest current of the charger and its cable (6..80, default 32)
 priority         0..100, default 0: if not all can charge, the highest one charges first
 follows_limits   true: you vouch that it keeps limits, although it reports no current
+mode             "fast" (default), "min", "solar" or "off": how a car charges if nobody has chosen a
+                 mode, and its account has none
 profile          the form of its limits, as far as you know it better than shocpp:
                  {"purpose": "TxProfile" or "TxDefaultProfile",
                   "kind": "Absolute" or "Relative", "stack_level": 0.., "unit": "A" or "W"}
@@ -22,12 +24,20 @@ from shocpp.configuration.power.phase_switch import PhaseSwitch, phase_switch_of
 from shocpp.errors import UsageError
 
 POWER_KEYS = (
-    *("phases", "rotation", "min_a", "max_a", "priority", "follows_limits", "profile"),
+    "phases",
+    "rotation",
+    "min_a",
+    "max_a",
+    "priority",
+    "follows_limits",
+    "profile",
+    "mode",
     "phase_switch",
 )
 
 # Those of energy/model.py, whose import would cost a CGI process 2 ms.
 ALL_PHASES = (0, 1, 2)
+MODES = ("fast", "min", "solar", "off")
 LEAST_A = 6
 
 HIGHEST_MIN_A, HIGHEST_MAX_A, DEFAULT_MAX_A = 32, 80, 32
@@ -62,6 +72,7 @@ class Power(NamedTuple):
     phases           the site's phase (0, 1 or 2) of each phase of the charger
     follows_limits   True if the operator vouches that it keeps limits
     phase_switch     None if its phases must not be switched
+    mode             the mode of its cars if nobody has chosen one, None for `fast`
     """
 
     phases: tuple[int, ...] = ALL_PHASES
@@ -71,6 +82,7 @@ class Power(NamedTuple):
     follows_limits: bool = False
     profile: ProfileOverride = ProfileOverride()
     phase_switch: PhaseSwitch | None = None
+    mode: str | None = None
 
 
 def power_of(keys: Mapping[str, Any], location: str) -> Power:
@@ -88,6 +100,7 @@ def power_of(keys: Mapping[str, Any], location: str) -> Power:
         _flag(keys.get("follows_limits", False), f"{location}: follows_limits"),
         _profile(keys.get("profile", {}), f"{location}: profile"),
         phase_switch_of(keys.get("phase_switch", False), len(phases), f"{location}: phase_switch"),
+        _mode(keys["mode"], f"{location}: mode") if "mode" in keys else None,
     )
 
 
@@ -119,6 +132,13 @@ def _profile(value: object, location: str) -> ProfileOverride:
     if "stack_level" in keys:
         _whole(keys["stack_level"], 0, HIGHEST_STACK_LEVEL, f"{location}, stack_level")
     return ProfileOverride(*(keys.get(field) for field in ProfileOverride._fields))
+
+
+def _mode(value: object, location: str) -> str:
+    """Return the mode in which cars charge if nobody has chosen one."""
+    if not isinstance(value, str) or value not in MODES:
+        raise UsageError(f"{location} must be one of {', '.join(MODES)}, not {quoted(value)}")
+    return value
 
 
 def _whole(value: object, least: int, most: int, location: str) -> int:

@@ -10,9 +10,10 @@ from shocpp.calls.outcomes import is_refusal, is_unsent
 from shocpp.energy.model import LEAST_MA
 from shocpp.errors import UsageError
 from shocpp.settings import Settings
+from shocpp.site.choices.connectors import check_connector, check_number
 from shocpp.site.leader import ring_leader
 from shocpp.store import calls
-from shocpp.store.charge_points import charging, connections
+from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import limits, set_points
@@ -121,11 +122,10 @@ def choose_limit(
             f"a limit of {limit_ma / 1000:g} A cannot be kept; choose {LEAST_MA // 1000}..{MOST_A} "
             "A, or 0 to pause"
         )
-    if connector_id is not None and not 1 <= connector_id <= 999:
-        raise UsageError(f"there is no connector {connector_id}; the first one is 1")
+    check_number(connector_id)
     name = resolve_identity(db, charge_point) if charge_point is not None else only_connected(db)
     if limit_ma is not None and connector_id is not None:
-        _check_connector(db, name, connector_id)
+        check_connector(db, name, connector_id)
     with db.writing(keys=NO_KEYS.at(name)):
         if limit_ma is None or connector_id is None:
             limits.withdraw(db, name, connector_id)
@@ -133,16 +133,6 @@ def choose_limit(
             connector = ALL_CONNECTORS if connector_id is None else connector_id
             limits.choose(db, LimitChoice(name, connector, limit_ma, until_ms, by, now_ms))
     return ChosenLimit(name, connector_id, now_ms, ring_leader(settings.database))
-
-
-def _check_connector(db: Database, name: str, connector_id: int) -> None:
-    """Raise UsageError if a charger has reported connectors, but not this one."""
-    reported = {state.connector_id for state in charging.connectors(db, name)}
-    reported |= {session.connector_id for session in charging.open_at(db, name)}
-    reported.discard(0)
-    if reported and connector_id not in reported:
-        numbers = ", ".join(map(str, sorted(reported)))
-        raise UsageError(f"{name} has no connector {connector_id}; it has {numbers}")
 
 
 def await_set_point(db: Database, chosen: ChosenLimit, limit_ma: int, timeout_s: float) -> str:

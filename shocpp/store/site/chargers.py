@@ -31,6 +31,7 @@ class OpenSession(NamedTuple):
     transaction_id: int
     started_ms: int | None
     received_ms: int
+    account_index: int = 0
 
 
 class StatusReport(NamedTuple):
@@ -55,12 +56,13 @@ def chargers(db: Database) -> list[SiteCharger]:
 def sessions(db: Database) -> list[OpenSession]:
     """Return the newest open transaction of each connector."""
     rows = db.execute(
-        "SELECT charge_point, connector_id, transaction_id, started_ms, received_ms, max(id)"
+        "SELECT charge_point, connector_id, transaction_id, started_ms, received_ms, account_index,"
+        " max(id)"
         " FROM started_transaction INDEXED BY started_transaction_unstopped"
         " WHERE state <> 'stopped' AND state = 'open'"
         " GROUP BY charge_point, connector_id"
     )
-    return [OpenSession(*row[:5]) for row in rows.fetchall()]
+    return [OpenSession(*row[:6]) for row in rows.fetchall()]
 
 
 def newest_report(db: Database, charge_point: int, connector_id: int) -> StatusReport | None:

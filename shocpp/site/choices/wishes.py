@@ -1,0 +1,75 @@
+"""The mode of each connector: chosen by a person, or else the default of an account or charger."""
+
+from collections.abc import Mapping
+
+from shocpp.configuration.charge_points import Allowlist
+from shocpp.configuration.site.conf import SiteConf
+from shocpp.energy.model import FAST, SOLAR, Goal, Key, Wish
+from shocpp.ledger.accounts import Accounts
+from shocpp.ocpp.identity import identity_key
+from shocpp.store.database import Database
+from shocpp.store.site import modes
+from shocpp.store.site.chargers import OpenSession
+from shocpp.store.site.modes import ModeChoice
+
+
+def wishes(
+    db: Database,
+    conf: SiteConf | None,
+    allowlist: Allowlist,
+    accounts: Accounts,
+    sessions: Mapping[Key, OpenSession | None],
+    now_ms: int,
+) -> dict[Key, Wish]:
+    """Return the wish of each connector of `sessions`, which has None for one without a session.
+
+    A choice counts before the default of the account that charges, this before that of the charger.
+    Without a meter of the site there is no sun: what would be `solar` is `fast`.
+    """
+    choices = {
+        (identity_key(one.charge_point_id), one.connector_id): one
+        for one in modes.present(db, now_ms)
+    }
+    found = {}
+    for key, session in sessions.items():
+        choice = choices.get((identity_key(key[0]), key[1]))
+        if choice is None:
+            wish = Wish(default_mode(allowlist, accounts, key[0], session))
+        else:
+            wish = Wish(choice.mode, _goal(db, choice, session))
+        has_sun = conf is not None and conf.meter is not None
+        found[key] = wish if has_sun or wish.mode != SOLAR else wish._replace(mode=FAST)
+    return found
+
+
+def default_mode(
+    allowlist: Allowlist, accounts: Accounts, charge_point_id: str, session: OpenSession | None
+) -> str:
+    """Return the mode of a connector for which nobody has chosen one."""
+    if session is not None:
+        account = accounts.by_index.get(session.account_index)
+        if account is not None and account.mode is not None:
+            return account.mode
+    entry = allowlist.entry(charge_point_id)
+    return (None if entry is None else entry.power.mode) or FAST
+
+
+def _goal(db: Database, choice: ModeChoice, session: OpenSession | None) -> Goal | None:
+    """Return what is left of the goal of a choice."""
+    if choice.goal_wh is None:
+        return None
+    if choice.from_wh is None or session is None:
+        return Goal(choice.goal_wh, choice.by_ms)
+    register = modes.register(db, session.charge_point, session.connector_id)
+    return Goal(left_wh(choice, register), choice.by_ms)
+
+
+def left_wh(choice: ModeChoice, register: modes.Register | None) -> int:
+    """Return the energy that the car of a choice with a goal lacks still."""
+    goal_wh, from_wh = choice.goal_wh or 0, choice.from_wh
+    if register is None or from_wh is None:
+        return goal_wh
+    # Registers of some chargers begin anew with each transaction.
+    if register.newest_wh < from_wh:
+        from_wh = register.begin_wh
+    return max(0, goal_wh - max(0, register.newest_wh - from_wh))
