@@ -9,7 +9,7 @@ from shocpp.energy.model import METER_GOOD, PerPhase, SiteReading
 from shocpp.site.leader import Leadership
 from shocpp.store.database import open_database
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.site import limits, readings, set_points
+from shocpp.store.site import limits, modes, readings, set_points
 from shocpp.store.site.limits import LimitChoice
 from shocpp.store.site.set_points import SiteState, StoredSetPoint
 from tests.world.home import Home
@@ -67,7 +67,7 @@ def forget(home: Home) -> None:
     """Delete all limits, readings and decisions, and site.json."""
     home.settings.site_file.unlink(missing_ok=True)
     with open_database(home.database) as db, db.writing(keys=NO_KEYS):
-        for table in ("set_point", "limit_choice", "site_state", "site_reading"):
+        for table in ("set_point", "limit_choice", "mode_choice", "site_state", "site_reading"):
             db.execute(f"DELETE FROM {table}")
 
 
@@ -95,3 +95,9 @@ def leading(home: Home) -> Iterator[None]:
         yield
     finally:
         leadership.release()
+
+
+def chosen_modes(home: Home) -> list[tuple[str, int, str, int | None, int | None, int | None]]:
+    """Return the modes that people have chosen: charger, connector, mode, end, goal, ready by."""
+    with open_database(home.database) as db:
+        return [choice[:6] for choice in modes.stored(db)]

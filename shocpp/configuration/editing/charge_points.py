@@ -23,7 +23,7 @@ from shocpp.configuration.editing.file_edit import (
 from shocpp.configuration.entries import Members, spelled
 from shocpp.ocpp.identity import identity_key
 
-DESCRIPTION = ("name", "meter_serial", "note", "connectors", "tz", "default_tag")
+DESCRIPTION = ("name", "meter_serial", "note", "connectors", "tz", "default_tag", "mode")
 """The members of an entry that these functions change; no page shows the password's hash."""
 
 

@@ -21,6 +21,7 @@ from shocpp.interfaces.cli.conventions import HELP, Group
 from shocpp.interfaces.cli.decisions.review import review
 from shocpp.interfaces.cli.devices import devices, invite
 from shocpp.interfaces.cli.listings import frames, sessions, transactions
+from shocpp.interfaces.cli.modes import mode
 from shocpp.interfaces.cli.power import limit, site
 from shocpp.interfaces.cli.serving import backend, demo, home, listener, migrate
 from shocpp.interfaces.cli.statements import summary
@@ -55,6 +56,7 @@ for verb in (
     limit,
     listener,
     migrate,
+    mode,
     operator,
     people,
     rebuild,

@@ -7,13 +7,6 @@ from shocpp.store.database import Database
 HIGHEST_CONNECTOR = 999
 
 
-def known_connectors(db: Database, charge_point_id: str) -> list[int]:
-    """Return the connectors that a charger has reported, empty for none."""
-    reported = {state.connector_id for state in charging.connectors(db, charge_point_id)}
-    reported |= {session.connector_id for session in charging.open_at(db, charge_point_id)}
-    return sorted(reported - {0})
-
-
 def check_number(connector_id: int | None) -> None:
     """Raise UsageError for a number that no connector has."""
     if connector_id is not None and not 1 <= connector_id <= HIGHEST_CONNECTOR:
@@ -22,7 +15,7 @@ def check_number(connector_id: int | None) -> None:
 
 def check_connector(db: Database, charge_point_id: str, connector_id: int) -> None:
     """Raise UsageError if a charger has reported connectors, but not this one."""
-    reported = known_connectors(db, charge_point_id)
+    reported = charging.known_connectors(db, charge_point_id)
     if reported and connector_id not in reported:
         numbers = ", ".join(map(str, reported))
         raise UsageError(f"{charge_point_id} has no connector {connector_id}; it has {numbers}")

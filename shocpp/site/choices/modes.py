@@ -10,12 +10,12 @@ from shocpp.calls.addressing import only_connected, resolve_identity
 from shocpp.energy.model import MODES, OFF, SOLAR
 from shocpp.errors import UsageError
 from shocpp.settings import Settings
-from shocpp.site.choices.connectors import check_connector, check_number, known_connectors
+from shocpp.site.choices.connectors import check_connector, check_number
 from shocpp.site.choices.limits import parse_until
 from shocpp.site.choices.stays import is_car_there
 from shocpp.site.leader import ring_leader
 from shocpp.site.rules import site_conf
-from shocpp.store.charge_points import identities
+from shocpp.store.charge_points import charging, identities
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import modes
@@ -164,7 +164,7 @@ def choose_mode(
 
 def _all_connectors(db: Database, name: str) -> tuple[int, ...]:
     """Return the connectors of a charger; one that has reported none has one."""
-    return tuple(known_connectors(db, name)) or (1,)
+    return tuple(charging.known_connectors(db, name)) or (1,)
 
 
 def _choice(

@@ -89,6 +89,13 @@ def open_at(db: Database, charge_point_id: str) -> list[OpenTransaction]:
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
 
+def known_connectors(db: Database, charge_point_id: str) -> list[int]:
+    """Return the connectors that a Charge Point has reported, without the Charge Point itself."""
+    reported = {state.connector_id for state in connectors(db, charge_point_id)}
+    reported |= {session.connector_id for session in open_at(db, charge_point_id)}
+    return sorted(reported - {0})
+
+
 def open_of(db: Database, account: str) -> list[OpenTransaction]:
     """Return the open transactions of an account at all Charge Points, the oldest first."""
     bound = "SELECT account_index FROM account WHERE account = ?"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shocpp.energy.model import MODES
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors
 from shocpp.interfaces.cli.tables import Column, print_table
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from shocpp.ledger.accounts import Account, Accounts
 
 LANGUAGE = click.Choice(("de", "en", ""))
+MODE = click.Choice((*MODES, ""))
 
 _COLUMNS = (
     *(Column("INDEX", is_figure=True), Column("ACCOUNT", 8), Column("CARDS", is_figure=True)),
     *(Column("STATE"), Column("RECIPIENT", 8), Column("REFERENCE", 6), Column("LANG")),
-    *(Column("MAIL", 10), Column("CHARGERS", 8), Column("EMPLOYER", 6)),
+    *(Column("MAIL", 10), Column("CHARGERS", 8), Column("EMPLOYER", 6), Column("MODE")),
 )
 
 
@@ -65,6 +67,7 @@ def _row(account: "Account", mail: Mapping[str, tuple[str, ...]]) -> dict[str, A
         "mail": list(mail.get(account.name, ())),
         "charge_points": None if account.charge_points is None else list(account.charge_points),
         "employer": recipient.employer,
+        "mode": account.mode,
     }
 
 
@@ -144,6 +147,7 @@ def rename(old: str, new: str) -> None:
 @click.option(
     "--charge-points", metavar="IDS", help='The chargers it may use, such as p1,p2; "*" for all.'
 )
+@click.option("--mode", type=MODE, help="How its cars charge if nobody has chosen it.")
 @one_line_errors
 def set_(
     account: str,
@@ -154,6 +158,7 @@ def set_(
     mail: tuple[str, ...],
     lang: str | None,
     charge_points: str | None,
+    mode: str | None,
 ) -> None:
     """Change what conf/tags.json says of ACCOUNT; an empty value removes it.
 
@@ -165,7 +170,8 @@ def set_(
     from shocpp.configuration.editing.accounts import set_account
     from shocpp.configuration.editing.operator import set_mail_of_account
 
-    texts = {"name": name, "reference": reference, "employer": employer, "lang": lang}
+    recipient = {"name": name, "reference": reference, "employer": employer, "lang": lang}
+    texts = recipient | {"mode": mode}
     values: dict[str, Any] = {key: text or None for key, text in texts.items() if text is not None}
     if address:
         values["address"] = [line for line in address if line] or None

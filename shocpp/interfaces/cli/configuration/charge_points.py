@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shocpp.errors import ConfigError, UsageError
-from shocpp.interfaces.cli.configuration.accounts import database_or_none
+from shocpp.interfaces.cli.configuration.accounts import MODE, database_or_none
 from shocpp.interfaces.cli.configuration.admitting import add, quoted_name
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors
 from shocpp.interfaces.cli.listings import Rows, View, print_view
@@ -180,6 +180,7 @@ def remedy_sentence(key: str, row: Mapping[str, Any]) -> str:
     help="The name of a connector, such as 1=left; repeat it for more.",
 )
 @click.option("--default-tag", metavar="CARD", help="The card of transactions without one.")
+@click.option("--mode", type=MODE, help="How cars charge there if nobody has chosen it.")
 @one_line_errors
 def set_(charge_point: str, connectors: tuple[str, ...], **values: str | None) -> None:
     """Change what conf/charge_points.json says of the charger ID; an empty value removes it.
