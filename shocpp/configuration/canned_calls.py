@@ -4,9 +4,10 @@
                       "wait_for": "charging"},
      "slow":         {"action": "limit", "charge_point": "garage",
                       "payload": {"limit": "10A", "until": "06:00"}},
+     "sun":          {"action": "mode", "charge_point": "garage", "payload": {"mode": "solar"}},
      "power":        {"show": "power", "charge_point": "garage"}}
 
-An entry with `action` and `payload` sends a Call, or chooses a limit of current; an entry with
+An entry with `action` and `payload` sends a Call, or chooses a limit of current or a mode; one with
 `show` sends nothing. Each request reads the file again, so a change is in force at once. An entry
 with an error does not affect the others. The server's log at start and `shocpp check` report it.
 """
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shocpp.configuration.canned_choices import CHOICES, choice_payload
 from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ocpp.outgoing import allowed_payload
@@ -39,28 +41,25 @@ DISPLAYS = ("power", "state", "energy")
 LONGEST_NAME = 100
 """The highest number of characters of a name."""
 
-LIMIT = "limit"
-"""The action that chooses a limit of current; every other one is a Call (OCPP 1.6 §6)."""
-
-OFF = "off"
-"""The limit that takes a chosen one back."""
-
 OUTCOMES = (
     *("charging", "started", "plug_in", "not_started", "card_refused", "rejected"),
     *("already_charging", "not_charging", "which", "offline", "not_ready", "no_answer", "unknown"),
     *("error", "restarting", "restarted"),
     *("limited", "limit_waits", "limit_refused"),
+    *("mode_chosen", "mode_refused"),
 )
 """The outcomes of a Call for which `reply` may have a sentence, besides the confirmed status."""
 
 FIELDS = (
     "account",
+    "by",
     "charge_point",
     "confirmation",
     "connector",
     "kw",
     "kwh",
     "limit",
+    "mode",
     "month",
     "reason",
     "running_kwh",
@@ -75,8 +74,6 @@ FIELDS = (
 """The fields that a reply may contain in braces."""
 
 _FIELD = re.compile(r"\{(\w*)\}")
-_LIMIT = re.compile(r"off|0 ?A|([6-9]|[1-7]\d|80) ?A", re.ASCII)
-_UNTIL = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _KEYS = {
     "action": str,
     "payload": dict,
@@ -232,30 +229,10 @@ def _checked_keys(entry: object) -> dict[str, Any]:
 
 
 def _payload_of(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the payload of a Call or of a limit; raises UsageError."""
-    if action != LIMIT:
-        return allowed_payload(action, _cleaned(payload))
-    return _limit_payload(payload)
-
-
-def _limit_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the payload of a limit; raises UsageError with the key and its possible values."""
-    for key in payload:
-        if key not in ("limit", "connector", "until"):
-            raise UsageError(
-                f'"payload": {_quoted(key)} is unknown; there are limit, connector, until'
-            )
-    limit, connector, until = (payload.get(key) for key in ("limit", "connector", "until"))
-    if not isinstance(limit, str) or not _LIMIT.fullmatch(limit):
-        raise UsageError('"limit" must be "off", "0A" (a pause) or "6A" to "80A"')
-    # type(), because a bool is an instance of int.
-    if connector is not None and (type(connector) is not int or connector < 1):
-        raise UsageError('"connector" must be the number of a connector, 1 or more')
-    if until is not None and not (isinstance(until, str) and _UNTIL.fullmatch(until)):
-        raise UsageError('"until" must be a time of day, such as "06:00"')
-    if limit == OFF and until is not None:
-        raise UsageError('"until" has no meaning beside "limit": "off"')
-    return dict(payload)
+    """Return the payload of a Call, a limit or a mode; raises UsageError."""
+    if action in CHOICES:
+        return choice_payload(action, payload)
+    return allowed_payload(action, _cleaned(payload))
 
 
 def _cleaned(payload: Mapping[str, Any]) -> dict[str, Any]:

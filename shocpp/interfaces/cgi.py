@@ -22,7 +22,8 @@ from shocpp.admission.people.registry import Registry
 from shocpp.admission.people.roles import ADMIN, SEE, Person
 from shocpp.calls.answering import Answer, answer_canned
 from shocpp.calls.outcomes import REPORTS
-from shocpp.configuration.canned_calls import LIMIT, CannedCall, canned_call
+from shocpp.configuration.canned_calls import CannedCall, canned_call
+from shocpp.configuration.canned_choices import CHOICES
 from shocpp.errors import (
     ConfigError,
     ShocppError,
@@ -195,11 +196,11 @@ class CannedCaller:
             try:
                 canned = own_entry(person, canned)
                 permit = partial(require_at, db, settings, person, canned)
-                if canned.action == LIMIT:
+                if canned.action in CHOICES:
                     # Imported here, so that all other processes of CGI start faster.
-                    from shocpp.site.choices.canned_limits import answer_limit
+                    from shocpp.site.choices.canned import answer_choice
 
-                    return answer_limit(db, settings, canned, person.name, permit)
+                    return answer_choice(db, settings, canned, person.name, permit)
                 return answer_canned(db, settings, canned, person.name, permit)
             except NotPermitted as error:
                 raise Refused(403, str(error)) from None

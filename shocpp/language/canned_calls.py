@@ -16,6 +16,8 @@ CANNED_CALLS = {
         "limit": "begrenzt auf {limit}",
         "limit_until": "begrenzt auf {limit} bis {until} Uhr",
         "limit_off": "hebt das gewählte Limit auf",
+        "mode": "wählt die Ladeart: {mode}",
+        "mode_default": "lässt wieder laden wie voreingestellt",
         "sends": "sendet {action}",
     },
     "en": {
@@ -33,6 +35,8 @@ CANNED_CALLS = {
         "limit": "limits to {limit}",
         "limit_until": "limits to {limit} until {until}",
         "limit_off": "takes the chosen limit back",
+        "mode": "chooses the mode: {mode}",
+        "mode_default": "takes the chosen mode back",
         "sends": "sends {action}",
     },
 }

@@ -63,6 +63,9 @@ SENTENCES = {
         "verbunden ist, gilt das Limit.",
         "limit_unanswered": "Das Limit ist gewählt, {charge_point} hat es noch nicht bestätigt.",
         "limit_refused": "{charge_point} lehnt Limits ab.",
+        "mode_chosen": "{charge_point} lädt jetzt so: {mode}.",
+        "mode_default": "{charge_point} lädt wieder wie voreingestellt.",
+        "no_sun": "Nur mit Sonne geht erst mit einem Zähler am Hausanschluss.",
     },
     "en": {
         "charging": "{charge_point} is charging.",
@@ -111,6 +114,9 @@ SENTENCES = {
         "soon as it is connected again.",
         "limit_unanswered": "The limit is chosen, {charge_point} has not confirmed it yet.",
         "limit_refused": "{charge_point} refuses limits.",
+        "mode_chosen": "{charge_point} charges like this now: {mode}.",
+        "mode_default": "{charge_point} charges by its default again.",
+        "no_sun": "The sun alone needs a meter at the site's connection first.",
     },
 }
 """The sentence for each outcome; the names in braces are filled in.

@@ -159,6 +159,49 @@ def test_a_limit_waits_for_no_car() -> None:
     assert '"wait_for" can only be' in refusal({**SLOW, "wait_for": "charging"})
 
 
+# --- modes ---
+
+SUN = {"action": "mode", "charge_point": "garage", "payload": {"mode": "solar"}}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"mode": "solar"},
+        {"mode": "min", "connector": 2, "until": "23:59", "kwh": 7.5, "by": "06:00"},
+        {"mode": "off", "until": "06:00"},
+        {"mode": "default", "connector": 1},
+    ],
+)
+def test_an_entry_may_choose_a_mode(payload: dict[str, Any]) -> None:
+    call = parsed({**SUN, "payload": payload})
+    assert (call.action, call.payload, call.charge_point) == ("mode", payload, "garage")
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({}, '"mode" must be one of fast, min, solar, off, default'),
+        ({"mode": "Solar"}, '"mode" must be one of'),
+        ({"mode": 1}, '"mode" must be one of'),
+        ({"mode": "solar", "until": "25:00"}, '"until" must be a time of day'),
+        ({"mode": "solar", "kwh": 20, "by": "7"}, '"by" must be a time of day'),
+        ({"mode": "solar", "kwh": 0}, '"kwh" must be a number above 0 and up to 1000'),
+        ({"mode": "solar", "kwh": -1}, '"kwh" must be a number'),
+        ({"mode": "solar", "kwh": 1001}, '"kwh" must be a number'),
+        ({"mode": "solar", "kwh": "20"}, '"kwh" must be a number'),
+        ({"mode": "solar", "kwh": True}, '"kwh" must be a number'),
+        ({"mode": "solar", "by": "07:00"}, '"by" needs "kwh"'),
+        ({"mode": "off", "kwh": 20}, '"kwh" has no meaning beside "mode": "off"'),
+        ({"mode": "default", "until": "07:00"}, '"until" has no meaning'),
+        ({"mode": "solar", "connector": 0}, '"connector" must be the number'),
+        ({"mode": "solar", "limit": "6A"}, "'limit' is unknown; there are mode, connector, until"),
+    ],
+)
+def test_a_wrong_mode_is_refused_with_its_key(payload: dict[str, Any], words: str) -> None:
+    assert words in refusal({**SUN, "payload": payload})
+
+
 # --- replies ---
 
 
@@ -184,7 +227,7 @@ def test_every_outcome_may_have_a_reply(outcome: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "named"),
     [
-        ("{stauts}", "{stauts} is unknown; there are account, charge_point"),
+        ("{stauts}", "{stauts} is unknown; there are account, by, charge_point"),
         ("{}", "{} is unknown"),
         ({"Accepted": "{watts}"}, "{watts} is unknown"),
         ({"chargin": "It charges."}, "'chargin' is no outcome; there are charging, started"),

@@ -4,7 +4,8 @@
     treasurer   RemoteStartTransaction and RemoteStopTransaction
     viewer      canned calls that show something without a name
     driver      starts with a card of its account at a Charge Point that the account may use, stops
-                of its own transactions, and what concerns no other account
+                of its own transactions, the mode of connectors with these, and what concerns no
+                other account
 
 A charging profile in a start is a limit, which is a Call of its own kind: admins only.
 A CGI process imports this module, so it imports others where it needs them.
@@ -14,8 +15,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from shocpp.admission.people.roles import CHARGE, COMMAND, SEE, SEE_NAMES, Person
+from shocpp.admission.people.roles import CHARGE, COMMAND, SEE, SEE_NAMES, SET_MODE, Person
 from shocpp.configuration.canned_calls import CannedCall
+from shocpp.configuration.canned_choices import MODE
 from shocpp.errors import ConfigError, NotCharging
 from shocpp.settings import Settings
 from shocpp.store.database import Database
@@ -72,7 +74,9 @@ def require_call(
     if person.may(COMMAND):
         return
     require_action(person, action, payload)
-    if person.may(SEE_NAMES):
+    if action == MODE:
+        _require_own_connectors(db, person, charge_point_id, payload.get("connector"))
+    if person.may(SEE_NAMES) or action == MODE:
         return
     account = accounts_in_force(db, settings).named(person.account or "")
     # A session outlives the change of the account's `charge_points`.
@@ -86,8 +90,11 @@ def require_call(
 
 
 def require_action(person: Person, action: str, payload: Mapping[str, Any]) -> None:
-    """Raise NotPermitted unless a person may send Calls of this kind at all."""
+    """Raise NotPermitted unless a person may send Calls of this kind at all, or choose a mode."""
     if person.may(COMMAND):
+        return
+    if action == MODE:
+        require(person, SET_MODE)
         return
     require(person, CHARGE)
     if action not in (START, STOP):
@@ -164,6 +171,22 @@ def _require_card(
     owner = accounts_in_force(db, settings).by_id_tag.get(id_tag_key(str(payload.get("idTag", ""))))
     if owner is None or owner.account_index != account.account_index:
         raise NotPermitted(f"{FORBIDDEN}: the card is none of {account.name}")
+
+
+def _require_own_connectors(
+    db: Database, person: Person, charge_point_id: str, connector_id: object
+) -> None:
+    """Raise NotPermitted unless the account of a person charges at a connector, or at all."""
+    from shocpp.store.charge_points import charging
+
+    own = {
+        open_.connector_id
+        for open_ in charging.open_at(db, charge_point_id)
+        if open_.account == person.account
+    }
+    known = charging.known_connectors(db, charge_point_id)
+    if not own or not own.issuperset(known if connector_id is None else [connector_id]):
+        raise NotPermitted(f"{FORBIDDEN}: {person.account} does not charge there now")
 
 
 def _owns(

@@ -3,7 +3,8 @@
     admin      everything
     treasurer  the books, accounts and prices, start and stop; no other Calls, no backups
     viewer     the state of the chargers, without names
-    driver     the account of its own: its months, sessions and cards, start and stop with these
+    driver     the account of its own: its months, sessions and cards, start and stop with these,
+               the mode where it charges
     metrics    /metrics only
     site       POST /api/site only
 
@@ -37,6 +38,9 @@ SEE_OWN = "see own"
 CHARGE = "charge"
 """Start and stop transactions; for a driver with the cards of its account."""
 
+SET_MODE = "set mode"
+"""Choose the mode of charging; for a driver only where its own car charges."""
+
 KEEP_BOOKS = "keep books"
 """Review, close, edit accounts, cards and prices, and read statements."""
 
@@ -54,11 +58,14 @@ SET_SITE = "set site"
 
 _PERMISSIONS = {
     ADMIN: frozenset(
-        (SEE, SEE_NAMES, CHARGE, KEEP_BOOKS, COMMAND, ADMINISTER, READ_METRICS, SET_SITE)
+        (
+            *(SEE, SEE_NAMES, CHARGE, SET_MODE, KEEP_BOOKS, COMMAND, ADMINISTER, READ_METRICS),
+            SET_SITE,
+        )
     ),
     TREASURER: frozenset((SEE, SEE_NAMES, CHARGE, KEEP_BOOKS, READ_METRICS)),
     VIEWER: frozenset((SEE,)),
-    DRIVER: frozenset((SEE, SEE_OWN, CHARGE)),
+    DRIVER: frozenset((SEE, SEE_OWN, CHARGE, SET_MODE)),
     METRICS: frozenset((READ_METRICS,)),
     SITE: frozenset((SET_SITE,)),
 }

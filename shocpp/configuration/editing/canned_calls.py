@@ -1,8 +1,9 @@
 """Changes of the canned calls in conf/canned.json, for commands and pages.
 
-An entry is made by `start_entry`, `stop_entry`, `limit_entry` or `show_entry`. `seen` is the digest
-of the entry that a form was made from, None for a command. Changes raise ConfigError if the file is
-no JSON, EditRefused if they are not possible, and ChangedMeanwhile. Other entries may have errors.
+An entry is made by `start_entry`, `stop_entry`, `limit_entry`, `mode_entry` or `show_entry`. `seen`
+is the digest of the entry that a form was made from, None for a command. Changes raise ConfigError
+if the file is no JSON, EditRefused if they are not possible, and ChangedMeanwhile. Other entries
+may have errors.
 """
 
 from collections.abc import Mapping
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from shocpp.configuration.canned_calls import (
-    LIMIT,
     LONGEST_NAME,
     CannedCall,
     checked_canned_call,
     parse_entries,
 )
+from shocpp.configuration.canned_choices import LIMIT, MODE
 from shocpp.configuration.editing.file_edit import (
     ChangedMeanwhile,
     EditRefused,
@@ -49,6 +50,12 @@ def limit_entry(limit: str, until: str | None, charge_point: str | None) -> Entr
     """Return an entry that chooses a limit of current, such as "10A", or "off"."""
     end = {} if until is None else {"until": until}
     return _at(charge_point, {"action": LIMIT, "payload": {"limit": limit, **end}})
+
+
+def mode_entry(payload: Mapping[str, Any], charge_point: str | None) -> Entry:
+    """Return an entry that chooses a mode; members of None are left out."""
+    given = {key: value for key, value in payload.items() if value is not None}
+    return _at(charge_point, {"action": MODE, "payload": given})
 
 
 def show_entry(shows: str, account: str | None, charge_point: str | None) -> Entry:

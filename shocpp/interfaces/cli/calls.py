@@ -117,13 +117,14 @@ def caller(name: str) -> None:
     """
     from shocpp.calls.answering import answer_canned
     from shocpp.calls.outcomes import REPORTS
-    from shocpp.configuration.canned_calls import LIMIT, canned_call
-    from shocpp.site.choices.canned_limits import answer_limit
+    from shocpp.configuration.canned_calls import canned_call
+    from shocpp.configuration.canned_choices import CHOICES
+    from shocpp.site.choices.canned import answer_choice
     from shocpp.store.database import open_database
 
     settings = read_settings()
     canned = canned_call(settings.canned_file, name)
-    answer_it = answer_limit if canned.action == LIMIT else answer_canned
+    answer_it = answer_choice if canned.action in CHOICES else answer_canned
     with open_database(settings.database) as db:
         answer = answer_it(db, settings, canned, f"shocpp-caller of {user_name()}")
     click.echo(one_line(answer.line))

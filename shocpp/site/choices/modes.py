@@ -33,6 +33,10 @@ MOST_KWH = 1_000
 _KWH = re.compile(r"([0-9]{1,4})(?:[.,]([0-9]{1,3}))?\s*(?:kwh)?", re.IGNORECASE)
 
 
+class NoSun(UsageError):
+    """A mode that needs a meter of the site, which site.json does not have."""
+
+
 class WantedMode(NamedTuple):
     """A mode that somebody wants.
 
@@ -136,8 +140,8 @@ def choose_mode(
     """Store a mode that a person has chosen, and wake the leader; None withdraws it.
 
     `charge_point` is an identity, a serial, or None for the only connected one. Without a
-    `connector_id` the mode is that of each connector. Raises UsageError, Unreachable and Ambiguous
-    as `calls.addressing`.
+    `connector_id` the mode is that of each connector. Raises NoSun, and UsageError, Unreachable
+    and Ambiguous as `calls.addressing`.
     """
     if wanted is not None:
         check_wanted(wanted)
@@ -149,9 +153,7 @@ def choose_mode(
     if wanted is not None and wanted.mode == SOLAR:
         conf = site_conf(db, settings)
         if conf is None or conf.meter is None:
-            raise UsageError(
-                "solar needs a meter of the site; write one into site.json (docs/power.md)"
-            )
+            raise NoSun("solar needs a meter of the site; write one into site.json (docs/power.md)")
     row = identities.row_of(db, name) or 0
     with db.writing(keys=NO_KEYS.at(name)):
         if wanted is None:

@@ -30,6 +30,8 @@ def test_canned_calls_are_listed_with_what_they_do(home: Home) -> None:
         ("month", "--show", "energy", "--account", "family-y"),
         ("slow", "--limit", "10A", "--until", "06:00"),
         ("fast", "--limit", "off"),
+        ("sun", "--mode", "solar", "--until", "20:00", "--kwh", "20", "--by", "07:00"),
+        ("as-ever", "--mode", "default"),
     ):
         added = home.run("shocpp", "canned", "add", *words)
         assert added.returncode == 0, added.stderr
@@ -45,6 +47,8 @@ def test_canned_calls_are_listed_with_what_they_do(home: Home) -> None:
         "month": "tells the energy of family-y this month",
         "slow": "limits to 10A until 06:00",
         "fast": "takes the chosen limit back",
+        "sun": "chooses the mode: Sun only until 20:00, 20 kWh by 07:00",
+        "as-ever": "takes the chosen mode back",
         "reset": "sends Reset",
         "wrong": "",
     }
@@ -60,14 +64,18 @@ def test_canned_calls_are_listed_with_what_they_do(home: Home) -> None:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ((), "choose one of --start, --card, --stop, --limit and --show"),
+        ((), "choose one of --start, --card, --stop, --limit, --mode and --show"),
         (
             ("--start", "family-y", "--show", "power"),
-            "choose one of --start, --card, --stop, --limit and",
+            "choose one of --start, --card, --stop, --limit, --mode and",
         ),
         (("--stop", "family-y", "--wait"), "--wait is for --start and --card"),
         (("--limit", "5A"), '"limit" must be "off", "0A" (a pause) or "6A" to "80A"'),
-        (("--stop", "family-y", "--until", "06:00"), "--until is for --limit"),
+        (("--stop", "family-y", "--until", "06:00"), "--until is for --limit and --mode"),
+        (("--mode", "Solar"), '"mode" must be one of fast, min, solar, off, default'),
+        (("--limit", "6A", "--kwh", "20"), "--kwh and --by need --mode"),
+        (("--mode", "min", "--by", "07:00"), '"by" needs "kwh"'),
+        (("--mode", "min", "--kwh", "inf"), '"kwh" must be a number above 0 and up to 1000'),
         (("--show", "energy"), "--show energy needs --account, and nothing else does"),
         (("--show", "power", "--account", "family-y"), "--show energy needs --account"),
         (("--start", "family-x"), "tags.json has no account 'family-x'; add it"),

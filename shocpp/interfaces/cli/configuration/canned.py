@@ -82,7 +82,10 @@ def _cells(row: dict[str, Any]) -> list[str]:
 @click.option("--card", metavar="ID", help="Start with the card ID.")
 @click.option("--stop", metavar="ACCOUNT", help="Stop the transaction of ACCOUNT.")
 @click.option("--limit", metavar="CURRENT", help="Limit a charger: 6A to 80A, 0A (pause) or off.")
-@click.option("--until", metavar="HH:MM", help="The time at which --limit ends.")
+@click.option("--mode", metavar="MODE", help="Charge by fast, min, solar, off or default.")
+@click.option("--until", metavar="HH:MM", help="The time at which --limit or --mode ends.")
+@click.option("--kwh", type=float, metavar="KWH", help="The energy for the car, with --mode.")
+@click.option("--by", "ready_by", metavar="HH:MM", help="When the car is to have it.")
 @click.option("--show", type=click.Choice(DISPLAYS), help="Tell something, and send nothing.")
 @click.option("--account", metavar="NAME", help="The account of --show energy.")
 @charger_option
@@ -95,7 +98,10 @@ def add(
     card: str | None,
     stop: str | None,
     limit: str | None,
+    mode: str | None,
     until: str | None,
+    kwh: float | None,
+    ready_by: str | None,
     show: str | None,
     account: str | None,
     charge_point: str | None,
@@ -110,6 +116,7 @@ def add(
     Example: shocpp canned add start-family --start family-y --wait --secret
     Example: shocpp canned add stop-family --stop family-y
     Example: shocpp canned add slow -c garage --limit 10A --until 06:00
+    Example: shocpp canned add sun -c garage --mode solar
     Example: shocpp canned add family-this-month --show energy --account family-y
     """
     from shocpp.admission.people.secret_texts import new_secret
@@ -117,23 +124,23 @@ def add(
     from shocpp.configuration.editing.canned_calls import (
         add_canned_call,
         limit_entry,
+        mode_entry,
         show_entry,
         start_entry,
         stop_entry,
     )
 
-    if sum(choice is not None for choice in (start, card, stop, limit, show)) != 1:
-        raise UsageError("choose one of --start, --card, --stop, --limit and --show")
-    for is_wrong, sentence in (
-        (until is not None and limit is None, "--until is for --limit"),
+    if sum(choice is not None for choice in (start, card, stop, limit, mode, show)) != 1:
+        raise UsageError("choose one of --start, --card, --stop, --limit, --mode and --show")
+    _require_meaning(
+        (until is not None and limit is None and mode is None, "--until is for --limit and --mode"),
+        ((kwh is not None or ready_by is not None) and mode is None, "--kwh and --by need --mode"),
         (wait and start is None and card is None, "--wait is for --start and --card"),
         (
             (account is not None) != (show == "energy"),
             "--show energy needs --account, and nothing else does",
         ),
-    ):
-        if is_wrong:
-            raise UsageError(sentence)
+    )
     settings = read_settings()
     accounts = present_accounts(settings)
     charger = None if charge_point is None else _identity(settings, charge_point)
@@ -144,6 +151,9 @@ def add(
         entry = show_entry(show, account, charger)
     elif limit is not None:
         entry = limit_entry(limit, until, charger)
+    elif mode is not None:
+        goal = {"kwh": None if kwh is None else _plain(kwh), "by": ready_by}
+        entry = mode_entry({"mode": mode, "until": until, **goal}, charger)
     elif stop is not None:
         entry = stop_entry(stop, charger)
     else:
@@ -153,6 +163,18 @@ def add(
     click.echo(one_line(f"{call.name} {deed(call, accounts, 'en')}"))
     if secret is not None:
         _print_url(settings, call.name, secret)
+
+
+def _require_meaning(*rules: tuple[bool, str]) -> None:
+    """Raise UsageError with the sentence of the first rule that is broken."""
+    for is_wrong, sentence in rules:
+        if is_wrong:
+            raise UsageError(sentence)
+
+
+def _plain(number: float) -> int | float:
+    """Return a number as people write it: 20 instead of 20.0."""
+    return int(number) if number.is_integer() else number
 
 
 def _identity(settings: Settings, charge_point: str) -> str:

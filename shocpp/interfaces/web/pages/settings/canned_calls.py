@@ -19,7 +19,8 @@ from shocpp.calls.canned_texts import deed
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.starts import choices
 from shocpp.clock import now_ms
-from shocpp.configuration.canned_calls import DISPLAYS, OFF, CannedCall, all_canned_calls
+from shocpp.configuration.canned_calls import DISPLAYS, CannedCall, all_canned_calls
+from shocpp.configuration.canned_choices import OFF
 from shocpp.configuration.editing.canned_calls import (
     add_canned_call,
     limit_entry,
