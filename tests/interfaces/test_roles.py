@@ -181,6 +181,7 @@ TABLE = [
     call("garage", START, MINE, idTag=OWN_CARD),
     call("garage", START, BOOKS, idTag=OTHER_CARD),
     call("garage", STOP, MINE, account=OWN),
+    Row("POST", "/api/charge-points/garage/mode", ADMINS | {"driver"}, {"mode": "fast"}),
     *(
         Row("GET", f"/cgi-bin/caller?canned={name}", roles)
         for name, roles in {

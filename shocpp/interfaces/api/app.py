@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shocpp.admission.people import permits
 from shocpp.admission.people.permits import NotPermitted
-from shocpp.admission.people.roles import CHARGE, SEE, SEE_NAMES, SET_SITE
+from shocpp.admission.people.roles import CHARGE, SEE, SEE_NAMES, SET_MODE, SET_SITE
 from shocpp.calls.addressing import address, resolve_identity
 from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
 from shocpp.calls.placing import CallOptions, place
@@ -42,6 +42,7 @@ from shocpp.interfaces.api.permissions import (
     require_permission,
 )
 from shocpp.interfaces.api.posted_calls import confirmed, posted_call, restarted
+from shocpp.interfaces.api.posted_modes import choose_posted, posted_mode
 from shocpp.interfaces.api.redaction import (
     charge_points_for,
     charge_points_with_connectors,
@@ -116,6 +117,7 @@ class Api:
             "/api/charge-points": ((SEE, NOT_OF_AN_ACCOUNT), READ, self._charge_points),
             "/api/charge-points/<name>": ((SEE, NOT_OF_AN_ACCOUNT), READ, self._charge_point),
             "/api/charge-points/<name>/calls": ((CHARGE,), SEND, self._call),
+            "/api/charge-points/<name>/mode": ((SET_MODE,), SEND, self._mode),
             "/api/transactions": ((SEE, NAMES_OR_OWN), READ, self._transactions),
             "/api/set-points": ((SEE, NOT_OF_AN_ACCOUNT), READ, self._set_points),
             "/api/site": ((), (*READ, *SEND), self._site),
@@ -171,6 +173,14 @@ class Api:
             identity = resolve_identity(db, name)
             rows = [row for row in charge_points_with_connectors(db) if row["id"] == identity]
             return charge_points_for(g.person, rows)[0]
+
+    def _mode(self, name: str) -> Content:
+        """Choose the mode in the body."""
+        _query(())
+        payload = posted_mode(_body())
+        with self._database() as db:
+            identity = charge_point_for(db, self._settings, g.person, name)
+            return choose_posted(db, self._settings, g.person, identity, payload)
 
     def _transactions(self) -> Content:
         _query(())

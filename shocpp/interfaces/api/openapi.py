@@ -23,6 +23,7 @@ from shocpp.interfaces.api.operations import (
 from shocpp.interfaces.api.parameters import ACCOUNTING as ACCOUNTING_PARAMETERS
 from shocpp.interfaces.api.parameters import METER_VALUES as METER_VALUES_PARAMETERS
 from shocpp.interfaces.api.parameters import Parameter
+from shocpp.interfaces.api.posted_modes import choosing, mode_schema
 from shocpp.interfaces.api.row_schemas import (
     ACCOUNTING,
     CHARGE_POINTS,
@@ -115,6 +116,7 @@ def _paths() -> dict[str, Any]:
             "get": reading("chargePoint", "One charger.", ref("ChargePoint"), charge_point, "404"),
         },
         "/api/charge-points/{name}/calls": {"parameters": [NAME], "post": _sending()},
+        "/api/charge-points/{name}/mode": {"parameters": [NAME], "post": choosing()},
         "/api/transactions": {
             "get": reading(
                 "transactions",
@@ -232,6 +234,7 @@ def _schemas() -> dict[str, Schema]:
         "SetPoint": row_schema(SET_POINTS),
         "Site": row_schema(SITE),
         "Reading": reading_schema(),
+        "Mode": mode_schema(),
         "Error": {"type": "object", "required": ["error"], "properties": {"error": sentence}},
         "CallError": {
             "type": "object",

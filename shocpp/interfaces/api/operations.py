@@ -13,7 +13,8 @@ ERRORS = {
     "408": ("RequestTimeout", "The body did not arrive in time."),
     "409": (
         "Conflict",
-        "No open transaction can be stopped, or site.json expects no posted readings.",
+        "No open transaction can be stopped, site.json has no such meter, or a mode ends too "
+        "early.",
     ),
     "413": ("ContentTooLarge", "The body is too large."),
     "415": ("UnsupportedMediaType", "The body is not declared as JSON."),
@@ -37,10 +38,12 @@ HEADERS = {
 }
 """By status, the name, JSON type and description of its additional header."""
 
-# The errors of every reading operation, of the sending one, and of posted readings of a meter.
+# The errors of every reading operation, of the sending one, of posted readings of a meter, and of
+# choices.
 READING = ("400", "401", "403", "405", "429", "500", "503")
 SENDING = tuple(ERRORS)
 POSTING = (*READING, "408", "409", "413", "415")
+CHOOSING = (*POSTING, "404")
 
 
 def reading(

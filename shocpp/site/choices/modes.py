@@ -37,6 +37,10 @@ class NoSun(UsageError):
     """A mode that needs a meter of the site, which site.json does not have."""
 
 
+class EndsTooEarly(UsageError):
+    """A mode that ends before its car is to be ready."""
+
+
 class WantedMode(NamedTuple):
     """A mode that somebody wants.
 
@@ -125,7 +129,7 @@ def check_wanted(wanted: WantedMode) -> None:
         raise UsageError("off charges nothing; choose another mode for this energy")
     until_ms, by_ms = wanted.until_ms, wanted.by_ms
     if until_ms is not None and by_ms is not None and by_ms > until_ms:
-        raise UsageError("the mode ends before the car is to be ready; choose a later end")
+        raise EndsTooEarly("the mode ends before the car is to be ready; choose a later end")
 
 
 def choose_mode(
