@@ -11,11 +11,7 @@ ERRORS = {
     "404": ("NotFound", "The path does not exist, or no charger has this name."),
     "405": ("MethodNotAllowed", "This path only has the methods in `Allow`."),
     "408": ("RequestTimeout", "The body did not arrive in time."),
-    "409": (
-        "Conflict",
-        "No open transaction can be stopped, site.json has no such meter, or a mode ends too "
-        "early.",
-    ),
+    "409": ("Conflict", "No transaction can be stopped, no such meter, or a mode ends too early."),
     "413": ("ContentTooLarge", "The body is too large."),
     "415": ("UnsupportedMediaType", "The body is not declared as JSON."),
     "422": ("Unprocessable", "OCPP 1.6 does not allow this Call; `error` names the field."),
