@@ -52,7 +52,7 @@ CREATE TABLE dim_signal (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     is_dimmed   INTEGER NOT NULL,
     source      TEXT NOT NULL,
-    received_ms INTEGER NOT NULL,
+    received_ms INTEGER,                    -- NULL: none has come yet
     lost_ms     INTEGER                     -- since when the input is lost; NULL: it is there
 ) STRICT;
 
@@ -62,7 +62,7 @@ CREATE TABLE dimming (
     began_ms INTEGER NOT NULL,
     ended_ms INTEGER,                       -- NULL: it goes on
     limit_w  INTEGER NOT NULL,              -- dimmed_w
-    source   TEXT NOT NULL
+    source   TEXT NOT NULL                  -- posted, polled, mqtt, or loss (of the input)
 ) STRICT;
 
 CREATE TABLE site_minute (

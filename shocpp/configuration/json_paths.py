@@ -1,4 +1,4 @@
-"""Paths to a number in a JSON document: `emeters[0].power` (pure).
+"""Paths to a value in a JSON document: `emeters[0].power` (pure).
 
     total_power          a member
     emeters[0].power     a member of the first entry of a list
@@ -54,6 +54,14 @@ def value_at(document: object, path: JsonPath) -> float:
 
     Raises UsageError with the path and the first of its steps that leads nowhere.
     """
+    return _number(member_at(document, path), path)
+
+
+def member_at(document: object, path: JsonPath) -> object:
+    """Return the value at a path of a JSON document.
+
+    Raises UsageError with the path and the first of its steps that leads nowhere.
+    """
     value = document
     for number, step in enumerate(path.steps, 1):
         is_there = isinstance(value, dict) and step in value
@@ -64,7 +72,7 @@ def value_at(document: object, path: JsonPath) -> float:
             so_far = path.steps[: number - 1]
             inside = f"at {'.'.join(map(str, so_far))} " if so_far else ""
             raise UsageError(f"{path.text}: there is no {quoted(step)} {inside}in the document")
-    return _number(value, path)
+    return value
 
 
 def _step_of(step: re.Match[str]) -> str | int:

@@ -30,6 +30,7 @@ from shocpp.ocpp.charging_profiles import (
 )
 from shocpp.ocpp.identity import identity_key
 from shocpp.site.choices.wishes import wishes
+from shocpp.site.inputs.dim_signal import is_dimmed_now
 from shocpp.site.observations import Place, installed_of, observed_of
 from shocpp.site.present import chosen_of
 from shocpp.site.switching import allowed_ways, switching_of
@@ -201,7 +202,9 @@ class _Gathering:
             for (facts, connector_id), wish in zip(places, of_places.values(), strict=True)
         )
         rules = None if self._conf is None else self._conf.rules
-        return Gathered(Facts(rules, connectors, tuple(readings)), of_chargers, self._stored)
+        is_dimmed = is_dimmed_now(self._db, self._conf, self._now_ms)
+        facts = Facts(rules, connectors, tuple(readings), is_dimmed=is_dimmed)
+        return Gathered(facts, of_chargers, self._stored)
 
     def _counts(self, charger: SiteCharger) -> bool:
         """Return True if a charger may connect, and has not been gone for long."""

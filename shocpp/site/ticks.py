@@ -16,7 +16,7 @@ from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.files import Stamp, stamp_of
 from shocpp.configuration.site.conf import SiteConf
-from shocpp.configuration.site.file import SiteFile
+from shocpp.configuration.site.file import SiteFile, known_members
 from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.energy.controller import decide
 from shocpp.energy.model import Connector, PerPhase, SiteReading
@@ -25,7 +25,6 @@ from shocpp.energy.standing import is_settled
 from shocpp.energy.state.model import Decision, State
 from shocpp.energy.state.text import state_of, state_text
 from shocpp.ocpp.charging_profiles import base_id, working_id
-from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.calls import Queued, SiteCalls
 from shocpp.site.choices.stays import settle
@@ -145,8 +144,8 @@ class Ticks:
 
     def _present_conf(self, db: Database) -> SiteConf | None:
         """Return the limits in force; those of a file that is gone stay for GONE_S."""
-        names = {identity_key(one.charge_point_id) for one in chargers.chargers(db)}
-        conf = self._file.site(names | set(self._allowlist.allowlist().entries))
+        connected = [one.charge_point_id for one in chargers.chargers(db)]
+        conf = self._file.site(known_members(self._allowlist.allowlist(), connected))
         if conf is not None or self._conf is None or self._file.trouble is not None:
             self._gone_since = None
             return conf

@@ -1,6 +1,7 @@
 """The parser of site.json: limits and the meter, or a sentence with line and key."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from shocpp.configuration.entries import line_of
 from shocpp.configuration.json_paths import parse_path
+from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site.conf import SiteConf, parse_site
 from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.energy.model import GroupRules, SiteRules
@@ -17,10 +19,10 @@ from shocpp.errors import ConfigError
 
 URL = "http://192.168.1.30/status"
 POLLED = {"url": URL, "paths": ["total_power"]}
-KNOWN = frozenset({"p1", "p2", "garage"})
+KNOWN = {name: Power() for name in ("p1", "p2", "garage")}
 
 
-def parsed(content: object, known: frozenset[str] | None = KNOWN) -> SiteConf:
+def parsed(content: object, known: Mapping[str, Power | None] | None = KNOWN) -> SiteConf:
     """Return a site.json, parsed."""
     return parse_site(json.dumps(content), "conf/site.json", known)
 
@@ -313,7 +315,7 @@ def check(conf: SiteConf) -> None:
     assert rules.stale_ms >= 1_000
     assert rules.has_meter == (conf.meter is not None)
     assert all(set(names) <= set(rules.groups) for names in conf.members.values())
-    assert set(conf.members) <= KNOWN
+    assert set(conf.members) <= set(KNOWN)
     if conf.meter is not None:
         assert rules.limit_ma is not None
         assert rules.limit_ma - rules.margin_ma >= 6_000

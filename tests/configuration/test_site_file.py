@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site.conf import parse_site
 from shocpp.configuration.site.file import SiteFile, load_site, site_or_stored
 from shocpp.errors import ConfigError
@@ -63,7 +64,7 @@ def test_a_change_is_in_force_at_the_next_check(
         assert (limit_a(file), file.text, file.trouble) == (limit, text, None)
     assert f"{path} was read: limits of the site 63 A" in caplog.text
     write(path, GROUP)
-    assert file.site(frozenset({"p1"})) == parse_site(GROUP, str(path), None)
+    assert file.site({"p1": Power()}) == parse_site(GROUP, str(path), None)
     assert f"{path} was read: limits of yard 20 A" in caplog.text
 
 
@@ -158,12 +159,12 @@ def test_a_file_that_an_editor_replaces_is_waited_for(path: Path) -> None:
 def test_a_member_counts_when_it_is_known(path: Path) -> None:
     write(path, GROUP)
     file = SiteFile(path)
-    assert file.site(frozenset()) is None
+    assert file.site({}) is None
     assert file.trouble is not None
     assert "'p1', and no charger has this name" in file.trouble
-    assert file.site(frozenset({"p1"})) is not None
+    assert file.site({"p1": Power()}) is not None
     assert file.trouble is None
-    site = file.site(frozenset())
+    site = file.site({})
     assert site is not None, "limits do not end when a charger is forgotten"
     assert file.trouble is not None
 
@@ -172,7 +173,7 @@ def test_a_new_process_keeps_a_member_that_is_forgotten(path: Path) -> None:
     write(path, GROUP)
     file = SiteFile(path)
     file.fall_back_to(GROUP)
-    site = file.site(frozenset())
+    site = file.site({})
     assert site is not None
     assert site.members == {"p1": ("yard",)}
 

@@ -17,6 +17,7 @@ from shocpp.configuration.charge_points import (
     parse_allowlist,
 )
 from shocpp.configuration.files import Stamp, stamp_of
+from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site.file import known_members, load_site
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
@@ -66,7 +67,8 @@ def is_site_broken(db: Database, settings: Settings) -> bool:
     if stamp is None:
         return False
     connected = [charger.charge_point_id for charger in site_chargers.chargers(db)]
-    return _is_site_broken(path, stamp, known_members(present_allowlist(db, settings), connected))
+    known = known_members(present_allowlist(db, settings), connected)
+    return _is_site_broken(path, stamp, tuple(known.items()))
 
 
 def present_accounts(db: Database, settings: Settings) -> Accounts:
@@ -124,9 +126,9 @@ def _allowlist(path: Path, _stamp: Stamp | None, stored: str | None) -> tuple[Al
 
 
 @lru_cache(maxsize=4)
-def _is_site_broken(path: Path, _stamp: Stamp, known: frozenset[str]) -> bool:
+def _is_site_broken(path: Path, _stamp: Stamp, known: tuple[tuple[str, Power | None], ...]) -> bool:
     try:
-        load_site(path, known)
+        load_site(path, dict(known))
     except FileNotFoundError:
         return False
     except ConfigError:

@@ -23,33 +23,41 @@
       signs        for currents without a sign: the paths of the powers whose signs they have
       split        the shares of L1, L2 and L3 of a sum, such as [0.5, 0.3, 0.2]; without it, the
                    whole sum counts on each phase
+    dimmed_w       what all chargers may draw from the grid while its operator dims them, in W
+    dim            the input of the operator's signal, only with dimmed_w (`dim_source.py`):
+      posted       true: programs post it to /api/site
+      url, every_s the address of a document, read each 5 seconds
+      mqtt         a topic of the broker
+      path         the path to the value in a JSON document; without it, the text is the value
+      invert       true: 1 means that nobody dims
+      on_loss      while the input is lost: "dimmed" or "free"; without it, the last state holds
+      stale_s      the age in seconds from which a posted signal, or one of a topic, is lost
 
 Import from the grid is positive. Without the file, there is no common limit. Every object may have
 a `comment`. A file with an error is refused as a whole (`site_file.py`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from shocpp.configuration.entries import Located, MemberError, line_of, parse_json, quoted
+from shocpp.configuration.power.keys import Power
+from shocpp.configuration.site.dim_source import DimInput, dim_input_of
 from shocpp.configuration.site.meter_source import SiteMeter, meter_of
-from shocpp.energy.model import (
-    LEAST_MA,
-    GroupRules,
-    SiteRules,
-)
+from shocpp.energy.model import LEAST_MA, VOLT, GroupRules, SiteRules
 from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
 
 EXAMPLE = "conf/site.json.example"
 LEAST_A, HIGHEST_A = LEAST_MA // 1000, 10_000
 LONGEST_STALE_S = 3600
+LEAST_DIMMED_W, HIGHEST_DIMMED_W = LEAST_A * VOLT, 10_000_000
 
 LEAST_READINGS = 2
 """The readings that have to fit into `stale_s`, or the meter would be silent between two."""
 
 _LIMITS = ("limit_a", "margin_a", "house_a", "unbalance_a", "fallback_a", "stale_s")
-_KEYS = (*_LIMITS, "groups", "meter", "comment")
+_KEYS = (*_LIMITS, "groups", "meter", "dimmed_w", "dim", "comment")
 _GROUP_KEYS = ("limit_a", "members", "comment")
 
 
@@ -59,12 +67,14 @@ class SiteConf(NamedTuple):
     rules: SiteRules
     members: Mapping[str, tuple[str, ...]]
     meter: SiteMeter | None
+    dim: DimInput | None = None
 
 
-def parse_site(text: str, source: str, known: Collection[str] | None) -> SiteConf:
+def parse_site(text: str, source: str, known: Mapping[str, Power | None] | None) -> SiteConf:
     """Return the content of a site.json.
 
-    `known` are the `identity_key` of the chargers there are, None if any name may be a member.
+    `known` are the chargers there are by their `identity_key`, those that may not connect without
+    their Power; None if any name may be a member.
     Raises ConfigError with the file `source`, the line and the key.
     """
     content = parse_json(text, source, EXAMPLE)
@@ -75,10 +85,10 @@ def parse_site(text: str, source: str, known: Collection[str] | None) -> SiteCon
         raise ConfigError(f"{source}, line {line}: {error}; see {EXAMPLE}") from None
 
 
-def _site(content: Located, known: Collection[str] | None) -> SiteConf:
+def _site(content: Located, known: Mapping[str, Power | None] | None) -> SiteConf:
     keys = content.members(_KEYS)
     groups, members = _groups(keys["groups"], known) if "groups" in keys else ({}, {})
-    if "limit_a" not in keys and not groups and "meter" not in keys:
+    if not (groups or {"limit_a", "dimmed_w", "meter"} & keys.keys()):
         raise content.error(
             "has no limit: write limit_a, or groups with a limit_a each, or a meter for the sun"
         )
@@ -93,7 +103,10 @@ def _site(content: Located, known: Collection[str] | None) -> SiteConf:
         )
     if meter is not None and meter.split is not None:
         rules = rules._replace(split=meter.split)
-    return SiteConf(rules, members, meter)
+    rules, dim = rules._replace(dimmed_w=_dimmed_w(keys, known)), None
+    if "dim" in keys:
+        dim = dim_input_of(keys["dim"])
+    return SiteConf(rules, members, meter, dim)
 
 
 def _rules(
@@ -124,6 +137,34 @@ def _rules(
     )
 
 
+def _dimmed_w(keys: Mapping[str, Located], known: Mapping[str, Power | None] | None) -> int | None:
+    """Return the power of all chargers while the grid operator dims them, None if nobody can."""
+    if "dimmed_w" not in keys:
+        if "dim" in keys:
+            raise keys["dim"].error("needs dimmed_w: the watts that the grid operator leaves you")
+        return None
+    member = keys["dimmed_w"]
+    dimmed_w = round(member.number(LEAST_DIMMED_W, HIGHEST_DIMMED_W))
+    if "dim" not in keys:
+        raise member.error('needs dim: the input of the signal, such as {"posted": true}')
+    needs = {name: least_w(power) for name, power in (known or {}).items() if power is not None}
+    name = max(needs, key=needs.__getitem__, default="")
+    if name and needs[name] > dimmed_w:
+        raise member.error(
+            f"is {dimmed_w} W, but {quoted(name)} needs {needs[name]} W, or it could not charge "
+            f"while it is dimmed; write at least {needs[name]} if your grid operator allows it, or "
+            'let it use one phase ("phase_switch" in charge_points.json)'
+        )
+    return dimmed_w
+
+
+def least_w(power: Power) -> int:
+    """Return the least power with which a charger charges, in W."""
+    # One that can switch charges on one phase.
+    phases = 1 if getattr(power, "phase_switch", None) else len(power.phases)
+    return power.min_ma * phases * VOLT // 1000
+
+
 def _ma(member: Located, least_a: float, most_a: float) -> int:
     return round(1000 * member.number(least_a, most_a))
 
@@ -148,7 +189,7 @@ def _fallback_ma(member: Located) -> int:
 
 
 def _groups(
-    content: Located, known: Collection[str] | None
+    content: Located, known: Mapping[str, Power | None] | None
 ) -> tuple[dict[str, GroupRules], dict[str, tuple[str, ...]]]:
     """Return the limits of the groups by name, and the groups of each member."""
     rules: dict[str, GroupRules] = {}
@@ -172,7 +213,7 @@ def _groups(
     return rules, members
 
 
-def _member(entry: Located, known: Collection[str] | None) -> str:
+def _member(entry: Located, known: Mapping[str, Power | None] | None) -> str:
     """Return the `identity_key` of a charger."""
     key = identity_key(entry.text().strip())
     if known is not None and key not in known:

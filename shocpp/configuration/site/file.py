@@ -6,11 +6,12 @@ stores their text. A file that is gone means no common limits; that is a decisio
 
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from shocpp.configuration.charge_points import Allowlist
 from shocpp.configuration.files import Stamp, conf_text, stamp_of
+from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site.conf import SiteConf, parse_site
 from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
@@ -21,15 +22,18 @@ REPLACING_S = 0.1
 """The time, in seconds, in which an editor replaces a file that it has removed."""
 
 
-def known_members(allowlist: Allowlist, connected: Iterable[str]) -> frozenset[str]:
-    """Return the `identity_key` of all chargers that may be members of groups.
+def known_members(allowlist: Allowlist, connected: Iterable[str]) -> dict[str, Power | None]:
+    """Return all chargers that may be members of groups, by their `identity_key`.
 
-    They have an entry in the list of chargers, or have connected once.
+    They have an entry in the list of chargers, or have connected once; those that may not connect
+    any more have no Power.
     """
-    return frozenset(allowlist.entries) | frozenset(map(identity_key, connected))
+    keys = {*allowlist.entries, *map(identity_key, connected)}
+    entries = {key: allowlist.entry_of(key) for key in sorted(keys)}
+    return {key: entry and entry.power for key, entry in entries.items()}
 
 
-def load_site(path: Path, known: Collection[str] | None) -> SiteConf:
+def load_site(path: Path, known: Mapping[str, Power | None] | None) -> SiteConf:
     """Return the content of the file; `known` are those of `parse_site`.
 
     Raises FileNotFoundError, or ConfigError with the file, the line and the remedy.
@@ -38,7 +42,7 @@ def load_site(path: Path, known: Collection[str] | None) -> SiteConf:
 
 
 def site_or_stored(
-    path: Path, stored_text: str | None, known: Collection[str] | None = None
+    path: Path, stored_text: str | None, known: Mapping[str, Power | None] | None = None
 ) -> SiteConf | None:
     """Return the limits in force, as a server has them; None without the file, or without any."""
     try:
@@ -63,7 +67,7 @@ class SiteFile:
         self._site: SiteConf | None = None
         self._good_text: str | None = None
         self._stamp: Stamp | None = None
-        self._known: Collection[str] | None = None
+        self._known: Mapping[str, Power | None] | None = None
         self._read = False
 
     def fall_back_to(self, stored_text: str | None) -> None:
@@ -73,7 +77,7 @@ class SiteFile:
         if self.trouble is not None and stored_text is not None and stored_text != self.text:
             self._use_good_text()
 
-    def site(self, known: Collection[str] | None) -> SiteConf | None:
+    def site(self, known: Mapping[str, Power | None] | None) -> SiteConf | None:
         """Return the limits in force; read the file if it has changed (one stat).
 
         `known` are those of `parse_site`: with others, the file is read again, too.
@@ -138,4 +142,7 @@ def _limits(site: SiteConf) -> str:
     """Return the limits as texts for the log."""
     of_site = [("the site", site.rules.limit_ma)] if site.rules.limit_ma is not None else []
     groups = [(name, group.limit_ma) for name, group in site.rules.groups.items()]
-    return ", ".join(f"{name} {limit_ma / 1000:g} A" for name, limit_ma in [*of_site, *groups])
+    limits = [f"{name} {limit_ma / 1000:g} A" for name, limit_ma in [*of_site, *groups]]
+    if site.rules.dimmed_w is not None:
+        limits.append(f"dimmed {site.rules.dimmed_w} W")
+    return ", ".join(limits)

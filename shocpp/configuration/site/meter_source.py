@@ -59,12 +59,12 @@ def meter_of(content: Located) -> SiteMeter:
     if unit not in ("W", "A"):
         raise keys["unit"].error(f"must be W or A, not {quoted(unit)}")
     return SiteMeter(
-        url=_url(keys["url"]),
+        url=url_of(keys["url"]),
         paths=paths,
         factor=_factor(keys["factor"]) if "factor" in keys else 1.0,
         unit=unit,
         sign_paths=_sign_paths(keys["signs"], paths, unit) if "signs" in keys else (),
-        every_s=_every_s(keys["every_s"]) if "every_s" in keys else DEFAULT_EVERY_S,
+        every_s=every_s_of(keys["every_s"]) if "every_s" in keys else DEFAULT_EVERY_S,
         split=split,
     )
 
@@ -74,10 +74,11 @@ def _paths(content: Located) -> tuple[JsonPath, ...]:
     entries = content.entries()
     if len(entries) not in (1, len(ALL_PHASES)):
         raise content.error("must be one path (the sum) or three (L1, L2, L3)")
-    return tuple(_path(entry) for entry in entries)
+    return tuple(path_of(entry) for entry in entries)
 
 
-def _path(entry: Located) -> JsonPath:
+def path_of(entry: Located) -> JsonPath:
+    """Return a path to a value."""
     try:
         return parse_path(entry.text())
     except MemberError:
@@ -96,8 +97,8 @@ def _sign_paths(content: Located, paths: tuple[JsonPath, ...], unit: str) -> tup
     return signs
 
 
-def _url(member: Located) -> str:
-    """Return the address of the document of a meter."""
+def url_of(member: Located) -> str:
+    """Return the address of a document of a device."""
     url = member.text()
     try:
         parts = urlsplit(url)
@@ -123,7 +124,8 @@ def _factor(member: Located) -> float:
     return float(factor)
 
 
-def _every_s(member: Located) -> int:
+def every_s_of(member: Located) -> int:
+    """Return the seconds between two polls."""
     if type(member.value) is not int or not 1 <= member.value <= LONGEST_EVERY_S:
         raise member.error(
             f"must be a whole number 1..{LONGEST_EVERY_S}, not {quoted(member.value)}"
