@@ -29,6 +29,7 @@ from shocpp.settings import Settings
 from shocpp.site.calls import Queued, SiteCalls
 from shocpp.site.choices.stays import settle
 from shocpp.site.facts import Gathered, gather
+from shocpp.site.inputs.dim_polled import DimFollowing
 from shocpp.site.inputs.polled import MeterPolling
 from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
 from shocpp.site.rules import conf_of, store_text
@@ -102,6 +103,7 @@ class Ticks:
         self._calls = SiteCalls({})
         self._saved: Saved | None = None
         self._meter: MeterPolling | None = None
+        self._dim = DimFollowing(settings, wake)
         self._polled: list[SiteReading] = []
         self._peak: tuple[str, PerPhase] | None = None
         self._cleaned_ms = 0
@@ -123,8 +125,9 @@ class Ticks:
         return TICK_S if self._conf is not None else SLOW_TICK_S
 
     def end(self) -> None:
-        """End the polls of the meter."""
+        """End the polls of the meter and of the grid operator's signal."""
         self._follow_meter(None)
+        self._dim.end()
 
     # -- conf and state ----------------------------------------------------------------------------
 
@@ -170,6 +173,7 @@ class Ticks:
     def _tick(self, db: Database, state: State, moment_ms: int, *, is_rung: bool) -> None:
         self._conf = conf = self._present_conf(db)
         self._follow_meter(conf)
+        self._dim.settle(db, conf, moment_ms)
         if self._meter is not None:
             self._polled = [*self._polled, *self._meter.take()][-MOST_POLLED:]
         settle(db, moment_ms)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shocpp.errors import UsageError
-from shocpp.site.inputs.posted import NoPostedMeter, posted_currents, record_posted
+from shocpp.site.inputs.posted import NoPostedInput, posted_currents, record_posted
 from shocpp.store import properties
 from shocpp.store.database import open_database
 from shocpp.store.keys import NO_KEYS
@@ -45,7 +45,7 @@ def test_a_sum_counts_by_the_stated_split() -> None:
         ([1, 2, 3], "must be an object"),
         ({}, "one member"),
         ({"a": [1, 2, 3], "grid_w": 1}, "one member"),
-        ({"watts": 1}, "unknown; there are grid_w, w, a"),
+        ({"watts": 1}, "unknown; there are grid_w, w, a, dimmed"),
         ({"a": [1, 2]}, "list of three numbers"),
         ({"a": 1}, "list of three numbers"),
         ({"a": [1, 2, "3"]}, "must have numbers, not '3'"),
@@ -81,12 +81,12 @@ def test_a_reading_that_nobody_asked_for_is_refused(
 ) -> None:
     if site is not None:
         write_site(migrated_home, **site)
-    with pytest.raises(NoPostedMeter, match='"posted": true'):
+    with pytest.raises(NoPostedInput, match='"posted": true'):
         post(migrated_home, {"grid_w": 2300})
     # The error of the document comes first: it is the next step either way.
     with pytest.raises(UsageError, match="unknown") as error:
         post(migrated_home, {"grid": 2300})
-    assert not isinstance(error.value, NoPostedMeter)
+    assert not isinstance(error.value, NoPostedInput)
 
 
 def test_the_last_good_site_json_counts_while_the_present_one_has_an_error(

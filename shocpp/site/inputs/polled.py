@@ -1,13 +1,6 @@
-"""The meter of the site, polled over HTTP: a JSON document each few seconds.
-
-A thread of its own polls, because a device that hangs must not delay a decision. Its readings wait
-until the leader takes them.
-"""
+"""The meter of the site, polled over HTTP: a JSON document each few seconds."""
 
 import json
-import logging
-import threading
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,9 +9,8 @@ from shocpp.configuration.json_paths import value_at
 from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.energy.model import VOLT, PerPhase, SiteReading
 from shocpp.errors import ShocppError, UsageError
+from shocpp.site.inputs.polling import Polling
 from shocpp.site.inputs.posted import per_phase
-
-log = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
 """Seconds that a device may be silent in its answer."""
@@ -26,72 +18,22 @@ TIMEOUT_S = 3.0
 MOST_BYTES = 1024 * 1024
 """The largest document, in bytes."""
 
-MOST_WAITING = 100
-"""Readings that wait for the leader at most, the newest."""
-
 
 class NoReading(ShocppError):
     """A meter that cannot be read; its sentence has the address and the reason."""
 
 
-class MeterPolling:
-    """The polls of one meter, in a thread of their own from `start` to `stop`.
-
-    `meter` is the part of site.json that it follows, and `trouble` the reason why the last poll
-    failed, or None.
-    """
+class MeterPolling(Polling[SiteReading]):
+    """The polls of one meter; `meter` is the part of site.json that it follows."""
 
     def __init__(self, meter: SiteMeter, wake: Callable[[], object]) -> None:
         """Create it without a thread; `wake` is called after each reading."""
+        super().__init__(f"the meter {without_query(meter.url)}", meter.every_s, wake)
         self.meter = meter
-        self.trouble: str | None = None
-        self._wake = wake
-        self._ended = threading.Event()
-        self._lock = threading.Lock()
-        self._readings: list[SiteReading] = []
 
-    def start(self) -> None:
-        """Poll from now on."""
-        threading.Thread(target=self._run, name="meter", daemon=True).start()
-
-    def stop(self) -> None:
-        """End the polls; one that is under way is not awaited."""
-        self._ended.set()
-
-    def take(self) -> list[SiteReading]:
-        """Return the readings since the last call, the oldest first."""
-        with self._lock:
-            readings, self._readings = self._readings, []
-        return readings
-
-    def _run(self) -> None:
-        due = time.monotonic()
-        while not self._ended.wait(max(due - time.monotonic(), 0)):
-            # By a fixed beat, but never one poll right after the other for lost time.
-            due = max(due + self.meter.every_s, time.monotonic())
-            try:
-                currents_ma = read_meter(self.meter)
-            except ShocppError as error:
-                self._note(str(error))
-                continue
-            if self._ended.is_set():
-                return
-            self._note(None)
-            with self._lock:
-                reading = SiteReading(now_ms(), currents_ma, is_sum=len(self.meter.paths) == 1)
-                self._readings = [*self._readings, reading]
-                del self._readings[:-MOST_WAITING]
-            self._wake()
-
-    def _note(self, trouble: str | None) -> None:
-        """Log a reason once, and its end."""
-        if trouble == self.trouble:
-            return
-        self.trouble = trouble
-        if trouble is None:
-            log.info("the meter %s answers", without_query(self.meter.url))
-        else:
-            log.warning("%s", trouble)
+    def _read(self) -> SiteReading:
+        currents_ma = read_meter(self.meter)
+        return SiteReading(now_ms(), currents_ma, is_sum=len(self.meter.paths) == 1)
 
 
 def read_meter(meter: SiteMeter) -> PerPhase:
@@ -136,10 +78,19 @@ def without_query(url: str) -> str:
 
 def _document(url: str) -> object:
     """Return the JSON document of an address."""
+    name = f"the meter {without_query(url)}"
+    try:
+        document: object = json.loads(body_of(url, name))
+    except (ValueError, RecursionError):
+        raise NoReading(f"{name} answers with no JSON") from None
+    return document
+
+
+def body_of(url: str, name: str) -> bytes:
+    """Return the document of an address; raises NoReading, which begins with `name`."""
     # Imported here: only a leader with a polled meter needs it.
     import http.client
 
-    name = f"the meter {without_query(url)}"
     try:
         answer = _get(url)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -149,11 +100,7 @@ def _document(url: str) -> object:
         raise NoReading(f"{name} answers with the status {answer.status}")
     if len(answer.body) > MOST_BYTES:
         raise NoReading(f"{name} answers with more than {MOST_BYTES // 1024} KiB")
-    try:
-        document: object = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        raise NoReading(f"{name} answers with no JSON") from None
-    return document
+    return answer.body
 
 
 def _get(url: str) -> _Answer:
