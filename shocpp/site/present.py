@@ -12,6 +12,7 @@ from shocpp.errors import ConfigError
 from shocpp.language.site import meter_text, reason_of, reason_text, standing_text
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
+from shocpp.site.inputs.dim_signal import DimPresent, dim_present
 from shocpp.site.rules import site_conf
 from shocpp.store import properties
 from shocpp.store.database import Database
@@ -79,6 +80,7 @@ class SitePresent(NamedTuple):
     house_ma      the load of the house that the last decision assumes
     connectors    in the order of the names of their chargers
     choices       all limits that people have chosen
+    dim           the dimming by the grid operator, None if site.json has no input for it
     """
 
     has_rules: bool
@@ -93,6 +95,7 @@ class SitePresent(NamedTuple):
     house_ma: PerPhase | None
     connectors: tuple[ConnectorPresent, ...]
     choices: tuple[LimitChoice, ...]
+    dim: DimPresent | None = None
 
 
 def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
@@ -120,6 +123,7 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
         state and state.house_ma,
         tuple(sorted(connectors, key=lambda one: (natural_order(one.name), one.connector_id))),
         choices,
+        dim_present(db, conf, now_ms),
     )
 
 

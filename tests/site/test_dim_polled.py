@@ -50,7 +50,7 @@ def test_a_relay_dims_and_frees_within_two_polls(db: Database, migrated_home: Ho
         here.document = {"ison": False}
         wait_for(lambda: not is_dimmed(), 5)
         following.end()
-    (dimming,) = dimmings.between(db, 0, now_ms() + 1)
+    (dimming,) = dimmings.begun_between(db, 0, now_ms() + 1)
     assert (dimming.limit_w, dimming.source) == (4200, "polled")
     assert dimming.ended_ms is not None
 

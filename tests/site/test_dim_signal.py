@@ -68,7 +68,7 @@ def test_a_signal_holds_until_the_next_one_also_over_a_restart(
         assert is_dimmed_now(later, conf, NOW_MS + 86_400_000)
         note(later, migrated_home, False, NOW_MS + 86_400_000)
     assert not is_dimmed_now(db, conf, NOW_MS + 86_400_000)
-    assert dimmings.between(db, *ALWAYS) == [
+    assert dimmings.begun_between(db, *ALWAYS) == [
         Dimming(NOW_MS, NOW_MS + 86_400_000, 4200, "posted"),
     ]
 
@@ -76,7 +76,7 @@ def test_a_signal_holds_until_the_next_one_also_over_a_restart(
 def test_a_repeated_signal_is_one_dimming(db: Database, migrated_home: Home) -> None:
     for second in range(0, 60, 5):
         note(db, migrated_home, True, NOW_MS + 1000 * second)
-    assert dimmings.between(db, *ALWAYS) == [Dimming(NOW_MS, None, 4200, "posted")]
+    assert dimmings.begun_between(db, *ALWAYS) == [Dimming(NOW_MS, None, 4200, "posted")]
     # It is stored again now and then: its age tells a loss.
     signal = dimmings.newest_signal(db)
     assert signal is not None
@@ -134,7 +134,9 @@ def test_a_dimming_goes_on_in_the_log_over_a_loss(db: Database, migrated_home: H
     lose(db, migrated_home, NOW_MS + 1000, NOW_MS + 1000)
     settle_signal(db, conf, NOW_MS + 2 * LOSS_MS)
     note(db, migrated_home, False, NOW_MS + 3 * LOSS_MS)
-    assert dimmings.between(db, *ALWAYS) == [Dimming(NOW_MS, NOW_MS + 3 * LOSS_MS, 4200, "posted")]
+    assert dimmings.begun_between(db, *ALWAYS) == [
+        Dimming(NOW_MS, NOW_MS + 3 * LOSS_MS, 4200, "posted")
+    ]
 
 
 def test_a_signal_that_is_not_repeated_is_lost(db: Database, migrated_home: Home) -> None:
@@ -155,7 +157,7 @@ def test_other_watts_are_another_dimming(db: Database, migrated_home: Home) -> N
     note(db, migrated_home, True, NOW_MS)
     write_dim(migrated_home, 8400)
     settle_signal(db, conf_of(db, migrated_home), NOW_MS + 1000)
-    assert dimmings.between(db, *ALWAYS) == [
+    assert dimmings.begun_between(db, *ALWAYS) == [
         Dimming(NOW_MS, NOW_MS + 1000, 4200, "posted"),
         Dimming(NOW_MS + 1000, None, 8400, "posted"),
     ]
@@ -173,7 +175,7 @@ def test_without_an_input_nothing_is_dimmed_and_its_signal_is_forgotten(
     assert dimmings.newest_signal(db) is None
     write_dim(migrated_home)
     assert not is_dimmed_now(db, conf_of(db, migrated_home), NOW_MS + 2000)
-    assert dimmings.between(db, *ALWAYS) == [Dimming(NOW_MS, NOW_MS + 1000, 4200, "posted")]
+    assert dimmings.begun_between(db, *ALWAYS) == [Dimming(NOW_MS, NOW_MS + 1000, 4200, "posted")]
 
 
 def test_a_clock_that_is_set_back_ends_no_dimming_before_its_begin(
@@ -181,7 +183,7 @@ def test_a_clock_that_is_set_back_ends_no_dimming_before_its_begin(
 ) -> None:
     note(db, migrated_home, True, NOW_MS)
     note(db, migrated_home, False, NOW_MS - 3_600_000)
-    assert dimmings.between(db, *ALWAYS) == [Dimming(NOW_MS, NOW_MS, 4200, "posted")]
+    assert dimmings.begun_between(db, *ALWAYS) == [Dimming(NOW_MS, NOW_MS, 4200, "posted")]
 
 
 STEPS = st.lists(
@@ -209,7 +211,7 @@ def test_the_log_is_in_step_with_what_is_in_force_after_any_steps(
         settle_signal(db, conf, moment_ms)
         is_logged = dimmings.present(db) is not None
         assert is_logged is is_dimmed_now(db, conf, moment_ms)
-    logged = dimmings.between(db, *ALWAYS)
+    logged = dimmings.begun_between(db, *ALWAYS)
     assert sum(one.ended_ms is None for one in logged) <= 1
     assert all(one.ended_ms is None or one.ended_ms >= one.began_ms for one in logged)
 

@@ -66,6 +66,8 @@ PAGES = (
     PageRow("/check", "/check", ADMINS),
     PageRow("/site", "/site", BOOKS),
     PageRow("/site/limit", "/site/limit", ADMINS, ("",)),
+    PageRow("/site/dimmings", "/site/dimmings", BOOKS),
+    PageRow("/site/dimmings.csv", "/site/dimmings.csv", BOOKS),
     PageRow("/chargers", "/chargers", ADMINS, ("",)),
     PageRow("/chargers/<charge_point>", "/chargers/garage", ADMINS, CHARGER_FORMS),
     PageRow("/chargers/<charge_point>/reset", "/chargers/garage/reset", ADMINS),

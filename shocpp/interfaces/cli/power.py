@@ -18,6 +18,7 @@ from shocpp.interfaces.cli.conventions import (
     timeout_option,
     user_name,
 )
+from shocpp.interfaces.cli.dimmings import site_dimmings
 from shocpp.interfaces.cli.tables import Column, Display, print_table
 from shocpp.interfaces.lines import one_line
 from shocpp.language.site import amperes
@@ -175,15 +176,21 @@ def _choice_cells(choice: "LimitChoice", display: Display, language: str) -> lis
     ]
 
 
-@click.command(context_settings=HELP)
+@click.group(context_settings=HELP, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object instead of a table.")
+@click.pass_context
 @one_line_errors
-def site(as_json: bool) -> None:
+def site(context: click.Context, as_json: bool) -> None:
     """Show what the site's meter reads, what is decided for each connector, and why.
+
+    `dimmings` lists when the grid operator has dimmed the chargers.
 
     \b
     Example: shocpp site
+    Example: shocpp site dimmings --year 2026
     """
+    if context.invoked_subcommand is not None:
+        return
     from shocpp.calls.page.files import is_site_broken
     from shocpp.site.present import site_present
     from shocpp.site.rules import site_conf
@@ -207,12 +214,16 @@ def site(as_json: bool) -> None:
         )
         return
     groups = {} if conf is None else conf.rules.groups
-    for line in _head(present, groups, moment_ms, settings.language):
+    lines = [*_head(present, groups, moment_ms, settings.language), *_dimming(present, settings)]
+    for line in lines:
         click.echo(one_line(line))
     if present.connectors:
         click.echo()
         rows = [_cells(one, display, settings.language) for one in present.connectors]
         print_table(_CONNECTORS, rows)
+
+
+site.add_command(site_dimmings)
 
 
 def _head(
@@ -242,6 +253,16 @@ def _head(
     return lines
 
 
+def _dimming(present: "SitePresent", settings: Settings) -> list[str]:
+    """Return the lines about the grid operator's dimming."""
+    from shocpp.site.dimming import loss_text, state_text
+
+    if present.dim is None:
+        return []
+    texts = (text(present.dim, settings, settings.language) for text in (state_text, loss_text))
+    return [f"dimming  {text}" for text in texts if text]
+
+
 def _cells(one: "ConnectorPresent", display: Display, language: str) -> list[str]:
     # Such a charger has no limit of its own, which BASE would promise.
     base_ma = None if one.standing_key in (REFUSES, IGNORES) else one.base_ma
@@ -264,6 +285,7 @@ def _object(present: "SitePresent") -> dict[str, Any]:
             for one in present.connectors
         ],
         "choices": [choice._asdict() for choice in present.choices],
+        "dim": present.dim and present.dim._asdict(),
     }
 
 

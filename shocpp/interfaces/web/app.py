@@ -19,6 +19,7 @@ from shocpp.admission.people.registry import Registry
 from shocpp.admission.people.roles import READ_METRICS
 from shocpp.calls.page.files import is_site_broken
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.clock import now_ms
 from shocpp.errors import ShocppError
 from shocpp.interfaces.api.app import Api
 from shocpp.interfaces.cgi import CannedCaller
@@ -34,6 +35,7 @@ from shocpp.interfaces.web.pages.chargers.admissions import Admissions
 from shocpp.interfaces.web.pages.chargers.charger import ChargerPage
 from shocpp.interfaces.web.pages.chargers.commands import Commands
 from shocpp.interfaces.web.pages.chargers.configuration import Configuration
+from shocpp.interfaces.web.pages.chargers.dimmings import DimmingPages
 from shocpp.interfaces.web.pages.chargers.frames import Frames
 from shocpp.interfaces.web.pages.chargers.limits import LimitPages
 from shocpp.interfaces.web.pages.chargers.overview import Overview
@@ -57,6 +59,9 @@ from shocpp.interfaces.websocket.upgrades import Upgrades, is_upgrade, refuse_br
 from shocpp.language.site import meter_text
 from shocpp.metrics.counter_files import counters_folder, sum_files
 from shocpp.settings import Settings
+from shocpp.site.dimming import loss_text, state_text
+from shocpp.site.inputs.dim_signal import dim_present
+from shocpp.site.rules import site_conf
 from shocpp.store.site import set_points
 from shocpp.store.thread_database import ThreadDatabase
 
@@ -66,7 +71,7 @@ log = logging.getLogger(__name__)
 PAGES: tuple[Callable[[Settings, Connect], FormPages], ...] = (
     *(AccountPages, RemovalPages, AccountStatementPages, OwnAccountPages, PricePages),
     *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, LimitPages, Stickers),
-    *(DayPages, PhonePages, SetupPages),
+    *(DayPages, DimmingPages, PhonePages, SetupPages),
     *(LetterheadPages, PeoplePages, DevicePages, CannedCallPages, CheckPages),
 )
 """The pages with forms."""
@@ -191,16 +196,26 @@ def healthz() -> Response:
 
 
 def _limits_notice() -> str | None:
-    """Return a notice while limits do without the site's meter, or site.json has an error."""
+    """Return a notice about limits.
+
+    There is one while they do without the site's meter, while site.json has an error, while the
+    grid operator dims, and while his signal is lost.
+    """
     settings = cast(Settings, current_app.config["SETTINGS"])
+    notices = []
     # A database that cannot be read makes the workers unhealthy, which says more.
     with suppress(ShocppError), current_app.config["CONNECT"](settings.database) as db:
         state = set_points.present_state(db)
         if state is not None and state.is_fallback:
-            return f"limits of current are in fallback: {meter_text(state.meter, 'en')}"
-        if is_site_broken(db, settings):
-            return "the present site.json is not in force; see: shocpp check"
-    return None
+            notices.append(f"limits of current are in fallback: {meter_text(state.meter, 'en')}")
+        elif is_site_broken(db, settings):
+            notices.append("the present site.json is not in force; see: shocpp check")
+        dim = dim_present(db, site_conf(db, settings), now_ms())
+        if dim is not None and dim.is_dimmed:
+            notices.append(state_text(dim, settings, "en"))
+        if dim is not None:
+            notices.append(loss_text(dim, settings, "en"))
+    return "; ".join(notice.removesuffix(".") for notice in notices if notice) or None
 
 
 def canned_caller() -> Response:

@@ -1,4 +1,4 @@
-"""The words of the page /site, and of the form of a limit on all pages."""
+"""The words of the pages /site and /site/dimmings, and of the form of a limit on all pages."""
 
 LIMIT_FORM = {
     "de": {
@@ -65,6 +65,8 @@ SITE = {
         "wrong_choice": "Wähle Setzen, Pause oder Kein Limit.",
         "wrong_until": "Schreibe eine Uhrzeit, zum Beispiel 06:00.",
         "seconds": "{count} s",
+        "dimming": "Dimmung durch den Netzbetreiber",
+        "dimmings_link": "Alle Dimmungen",
     },
     "en": {
         "title": "Limits",
@@ -108,5 +110,48 @@ SITE = {
         "wrong_choice": "Choose Set, Pause or No limit.",
         "wrong_until": "Write a time of day, such as 06:00.",
         "seconds": "{count} s",
+        "dimming": "Dimming by the grid operator",
+        "dimmings_link": "All dimmings",
     },
 }
+
+DIMMINGS = {
+    "de": {
+        "dimmings": "Dimmungen durch den Netzbetreiber",
+        "dimmings_of": "Dimmungen durch den Netzbetreiber {year}",
+        "dimmings_intro": "Nach § 14a EnWG darf der Netzbetreiber steuerbare "
+        "Verbrauchseinrichtungen dimmen. So lange bekamen alle Wallboxen zusammen höchstens die "
+        "genannte Leistung aus dem Netz.",
+        "no_dimmings": "In diesem Jahr gab es keine Dimmung.",
+        "began": "Beginn",
+        "ended": "Ende",
+        "duration": "Dauer (h:min)",
+        "at_most_w": "höchstens",
+        "signal": "Signal",
+        "goes_on": "dauert an",
+        "dimmings_sum": "{count} Dimmungen, zusammen {hours} h",
+        "dimmings_sum_of_one": "1 Dimmung, {hours} h",
+        "printed": "Stand: {moment} ({zone})",
+        "as_csv": "Als CSV",
+        "year": "Jahr",
+    },
+    "en": {
+        "dimmings": "Dimming by the grid operator",
+        "dimmings_of": "Dimming by the grid operator {year}",
+        "dimmings_intro": "By § 14a EnWG the grid operator may dim controllable consumers. "
+        "Meanwhile all chargers together got this power from the grid at most.",
+        "no_dimmings": "In this year there was no dimming.",
+        "began": "Begin",
+        "ended": "End",
+        "duration": "Duration (h:min)",
+        "at_most_w": "at most",
+        "signal": "Signal",
+        "goes_on": "goes on",
+        "dimmings_sum": "{count} times, {hours} h together",
+        "dimmings_sum_of_one": "once, {hours} h",
+        "printed": "As of {moment} ({zone})",
+        "as_csv": "As CSV",
+        "year": "Year",
+    },
+}
+"""The words of the page /site/dimmings."""

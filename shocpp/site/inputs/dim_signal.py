@@ -38,6 +38,7 @@ class DimPresent(NamedTuple):
     received_ms  when the newest signal came, None if none has come yet
     lost_ms      since when the input is lost, None while it is there
     on_loss      what counts while it is lost; empty: the last state
+    is_by_loss   True if `on_loss` dims, and not a signal
     """
 
     is_dimmed: bool
@@ -47,6 +48,7 @@ class DimPresent(NamedTuple):
     received_ms: int | None
     lost_ms: int | None
     on_loss: str
+    is_by_loss: bool
 
 
 def note_dimmed(
@@ -138,6 +140,7 @@ def dim_present(db: Database, conf: SiteConf | None, now_ms: int) -> DimPresent 
         signal and signal.received_ms,
         signal and signal.lost_ms,
         dim.on_loss,
+        is_dimmed and signal is not None and not signal.is_dimmed,
     )
 
 

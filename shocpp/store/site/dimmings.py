@@ -70,12 +70,12 @@ def end(db: Database, ended_ms: int) -> None:
     db.execute("UPDATE dimming SET ended_ms = max(began_ms, ?) WHERE ended_ms IS NULL", (ended_ms,))
 
 
-def between(db: Database, begin_ms: int, end_ms: int) -> list[Dimming]:
-    """Return the dimmings that overlap a time, the oldest first."""
+def begun_between(db: Database, begin_ms: int, end_ms: int) -> list[Dimming]:
+    """Return the dimmings that began in a time, the oldest first."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM dimming WHERE began_ms < ?"
-        " AND (ended_ms IS NULL OR ended_ms >= ?) ORDER BY began_ms, id",
-        (end_ms, begin_ms),
+        f"SELECT {_COLUMNS} FROM dimming WHERE began_ms >= ? AND began_ms < ?"
+        " ORDER BY began_ms, id",
+        (begin_ms, end_ms),
     )
     return [Dimming(*row) for row in rows.fetchall()]
 

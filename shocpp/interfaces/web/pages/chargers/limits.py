@@ -45,6 +45,8 @@ from shocpp.language.voice import moment
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.choices.limits import choose_limit, parse_until
+from shocpp.site.dimming import loss_text, state_text
+from shocpp.site.inputs.dim_signal import DimPresent
 from shocpp.site.present import ConnectorPresent, SitePresent, site_present
 from shocpp.site.rules import site_conf
 from shocpp.store.database import Database
@@ -195,6 +197,8 @@ class LimitPages(FormPages):
             is_meter_good=present.meter_key in (METER_GOOD, METER_NONE),
             phases=phase_rows(present, self._settings.language),
             groups=group_rows(conf, present, self._settings.language),
+            is_dimmed=present.dim is not None and present.dim.is_dimmed,
+            dim=None if present.dim is None else self._dim(present.dim),
             rows=rows,
             returned_here=any(row.form and row.form.form_id == returned.form for row in rows),
         )
@@ -212,6 +216,14 @@ class LimitPages(FormPages):
             return ""
         verdict = meter_text(present.meter_key, self._settings.language)
         return self.words["fallback"].format(meter=verdict)
+
+    def _dim(self, dim: DimPresent) -> tuple[str, str]:
+        """Return the sentences about the grid operator's dimming, and about a lost signal."""
+        language = self._settings.language
+        return (
+            state_text(dim, self._settings, language),
+            loss_text(dim, self._settings, language),
+        )
 
     def _limit_of_site(self, present: SitePresent) -> str:
         if present.limit_ma is None:
