@@ -139,11 +139,20 @@ def _meter_phrase(meter: str, state: SiteState | None, language: str) -> str:
 
 def meter_trouble(state: SiteState | None) -> str | None:
     """Return the error of the last poll of the meter, None if there was none."""
+    return _trouble(state, "meter_trouble")
+
+
+def dim_trouble(state: SiteState | None) -> str | None:
+    """Return the error of the last poll of the grid operator's signal, None if there was none."""
+    return _trouble(state, "dim_trouble")
+
+
+def _trouble(state: SiteState | None, key: str) -> str | None:
     if state is None:
         return None
     # Another version may have stored the memory of the leader.
     with contextlib.suppress(ValueError, TypeError, KeyError):
-        return str(json.loads(state.state)["meter_trouble"] or "") or None
+        return str(json.loads(state.state)[key] or "") or None
     return None
 
 

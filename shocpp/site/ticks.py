@@ -276,7 +276,11 @@ class Ticks:
         if not self.is_active:
             return None
         trouble = None if self._meter is None else self._meter.trouble
-        memory = {"asked": self._calls.asked, "meter_trouble": trouble}
+        memory = {
+            "asked": self._calls.asked,
+            "meter_trouble": trouble,
+            "dim_trouble": self._dim.trouble,
+        }
         # The time is a column of its own, so that equal states have equal texts.
         text = json.dumps(
             {"controller": state_text(decision.state._replace(decided_ms=0)), **memory}

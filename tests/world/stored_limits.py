@@ -67,7 +67,10 @@ def forget(home: Home) -> None:
     """Delete all limits, readings and decisions, and site.json."""
     home.settings.site_file.unlink(missing_ok=True)
     with open_database(home.database) as db, db.writing(keys=NO_KEYS):
-        for table in ("set_point", "limit_choice", "mode_choice", "site_state", "site_reading"):
+        for table in (
+            *("set_point", "limit_choice", "mode_choice", "site_state", "site_reading"),
+            *("dim_signal", "dimming"),
+        ):
             db.execute(f"DELETE FROM {table}")
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding
 from shocpp.checks.limits.chargers import Present, check_chargers
+from shocpp.checks.limits.dimming import check_dimming
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import CLOSED, Allowlist, allowlist_or_stored
 from shocpp.configuration.site.conf import SiteConf
@@ -53,6 +54,7 @@ def check_site(settings: Settings, db: Database | None) -> Iterator[Finding]:
     if conf is not None:
         yield from _check_members(settings, conf, connected)
         yield from _check_state(settings, conf, db)
+        yield from check_dimming(settings, conf, db)
         rules = conf.rules
         if rules.limit_ma is not None and conf.meter is None and rules.house_ma is None:
             values = {"file": path, "limit_a": f"{rules.limit_ma / 1000:g}"}

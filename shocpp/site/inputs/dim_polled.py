@@ -72,6 +72,11 @@ class DimFollowing:
                 note_lost(db, self._settings, source=POLLED, lost_ms=failed_ms, now_ms=moment_ms)
         settle_signal(db, conf, moment_ms)
 
+    @property
+    def trouble(self) -> str | None:
+        """The reason why the last poll failed, or None."""
+        return None if self._polling is None else self._polling.trouble
+
     def end(self) -> None:
         """End the polls."""
         self._follow(None)
