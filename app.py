@@ -9,6 +9,7 @@ import os
 from flask import Flask
 
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.interfaces.mqtt.companion import MqttCompanion
 from shocpp.interfaces.server.cgi_listener import CgiListener
 from shocpp.interfaces.server.logs import log_to_stderr
 from shocpp.interfaces.web.app import create_app
@@ -34,7 +35,8 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     connect, slots = application.config["CONNECT"], application.config["SLOTS"]
     cgi_listener = CgiListener(settings, connect, slots, threads, application.config["CALLERS"])
     cgi_listener.start()
-    site = SiteThread(settings, switchboard.chargers, connect)
+    companions = [MqttCompanion(settings, connect)]
+    site = SiteThread(settings, switchboard.chargers, connect, companions)
     site.start()
     # At the exit they run in the opposite order. The end of the switchboard ends all waits for
     # chargers, so that the last requests are answered.

@@ -43,6 +43,7 @@ class Settings(NamedTuple):
     charge_points_file: Path
     people_file: Path
     site_file: Path
+    mqtt_file: Path
     accounting_folder: Path
     database: Path
     heartbeat_s: int
@@ -100,6 +101,7 @@ VARIABLES = (
     Variable("SHOCPP_CHARGEPOINTSFILE", "conf/charge_points.json", "chargers that may connect"),
     Variable("SHOCPP_PEOPLEFILE", "conf/people.json", "roles of nginx's users"),
     Variable("SHOCPP_SITEFILE", "conf/site.json", "limits of all chargers together"),
+    Variable("SHOCPP_MQTTFILE", "conf/mqtt.json", "the MQTT broker"),
     Variable("SHOCPP_ACCOUNTINGDIR", "accounting/", "one JSON file for each accounting record"),
     Variable("SHOCPP_DATABASE", "db/shocpp.sqlite3", "the database"),
     Variable("SHOCPP_HEARTBEAT", "55", "seconds between a charger's heartbeats"),
@@ -147,6 +149,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         people_file=_path(environment, "SHOCPP_PEOPLEFILE", home / "conf" / "people.json"),
         site_file=_path(environment, "SHOCPP_SITEFILE", home / "conf" / "site.json"),
+        mqtt_file=_path(environment, "SHOCPP_MQTTFILE", home / "conf" / "mqtt.json"),
         accounting_folder=_path(environment, "SHOCPP_ACCOUNTINGDIR", home / "accounting"),
         database=Path(database_of(environment, str(home))).expanduser().absolute(),
         heartbeat_s=_whole(environment, "SHOCPP_HEARTBEAT", DEFAULT_HEARTBEAT_S, 1, 86_400),

@@ -98,6 +98,7 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
         "SHOCPP_CHARGEPOINTSFILE": settings.charge_points_file,
         "SHOCPP_PEOPLEFILE": settings.people_file,
         "SHOCPP_SITEFILE": settings.site_file,
+        "SHOCPP_MQTTFILE": settings.mqtt_file,
         "SHOCPP_ACCOUNTINGDIR": settings.accounting_folder,
         "SHOCPP_DATABASE": settings.database,
         "SHOCPP_HEARTBEAT": settings.heartbeat_s,

@@ -31,6 +31,10 @@ class JsonPath(NamedTuple):
     steps: tuple[str | int, ...]
 
 
+WHOLE = JsonPath("", ())
+"""The path to the document itself, which is a number."""
+
+
 def parse_path(text: str) -> JsonPath:
     """Return a path; raises UsageError if it cannot be read."""
     steps: list[str | int] = []
@@ -92,5 +96,5 @@ def _number(value: object, path: JsonPath) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise UsageError(f"{path.text} is no number but {quoted(value)}")
+        raise UsageError(f"{path.text or 'the message'} is no number but {quoted(value)}")
     return number

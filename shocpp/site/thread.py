@@ -3,10 +3,10 @@
 import logging
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.errors import ShocppError
@@ -30,12 +30,31 @@ Connect = Callable[[Path], AbstractContextManager[Database]]
 """Returns a context manager with the database of a path."""
 
 
+class Companion(Protocol):
+    """A service that runs in the one process that leads, such as the connection to a broker."""
+
+    def start(self) -> None:
+        """Begin, at once."""
+        ...
+
+    def stop(self) -> None:
+        """End within a second, before another process may lead."""
+        ...
+
+
 class SiteThread:
     """The thread of one process."""
 
-    def __init__(self, settings: Settings, allowlist: AllowlistFile, connect: Connect) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        allowlist: AllowlistFile,
+        connect: Connect,
+        companions: Sequence[Companion] = (),
+    ) -> None:
         """Create it without a thread."""
         self._settings, self._allowlist, self._connect = settings, allowlist, connect
+        self._companions = companions
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._leads = False
@@ -88,6 +107,8 @@ class SiteThread:
             lambda: ring_leader(self._settings.database),
         )
         is_rung = True
+        for companion in self._companions:
+            companion.start()
         try:
             while not self._stopping.is_set() and leadership.is_in_place():
                 pause_s = self._tick(ticks, is_rung=is_rung)
@@ -98,6 +119,8 @@ class SiteThread:
                     doorbell.clear()
         finally:
             ticks.end()
+            for companion in self._companions:
+                companion.stop()
 
     def _tick(self, ticks: "Ticks", *, is_rung: bool) -> float:
         """Tick once; return the seconds until the next tick.

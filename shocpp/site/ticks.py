@@ -159,7 +159,7 @@ class Ticks:
     def _follow_meter(self, conf: SiteConf | None) -> None:
         """Poll the meter of these limits, and no other one."""
         meter: SiteMeter | None = None if conf is None else conf.meter
-        if meter is not None and meter.is_posted:
+        if meter is not None and not meter.url:
             meter = None
         if self._meter is not None and self._meter.meter != meter:
             self._meter.stop()

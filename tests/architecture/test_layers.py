@@ -75,7 +75,7 @@ INTERFACE_NEIGHBOURS = {
     "cli": {"delivery", "lines", "qr_code", "server", "stdio"},
     "delivery": {"lines"},
     "server": {"cgi", "cgi_client", "http", "lines", "qr_code"},
-    "stdio": {"http"},
+    "stdio": {"http", "mqtt"},
     "web": {"api", "cgi", "delivery", "http", "qr_code", "websocket"},
     "websocket": {"http"},
 }
@@ -111,6 +111,7 @@ ONLY_IN = {
     "msgspec": ("shocpp/ocpp/quick/",),
     "prometheus_client": ("shocpp/interfaces/web/metrics.py",),
     "reportlab": ("shocpp/reports/pdf/",),
+    "paho": ("shocpp/interfaces/mqtt/client.py",),
     "segno": ("shocpp/interfaces/qr_code.py", "shocpp/reports/pdf/letter/giro_code.py"),
 }
 """The files that may import a library."""
@@ -136,6 +137,7 @@ BROAD = {
     ("shocpp/bookkeeping/bookkeeping.py", "_write_apart"): "nor its own stop with it",
     ("shocpp/central_system/switchboard.py", "_read"): "one conversation must not end the loop",
     ("shocpp/central_system/switchboard.py", "run"): "a process without its loop has to end",
+    ("shocpp/interfaces/mqtt/companion.py", "_run"): "the broker would be lost for ever",
     ("shocpp/interfaces/web/publisher.py", "_read_all"): (
         "a view that cannot be read must not end the streams of the others"
     ),

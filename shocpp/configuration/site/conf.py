@@ -17,7 +17,9 @@
     meter          where the load of each phase comes from; without it, nothing is measured:
       posted       true: programs post it to /api/site
       url, every_s the address of a JSON document, read each 5 seconds
-      paths        1 path (the sum of all phases) or 3 (L1, L2, L3) to values in it
+      mqtt         a topic of the broker in mqtt.json, with JSON documents or numbers
+      paths        1 path (the sum of all phases) or 3 (L1, L2, L3) to values in the document;
+                   `path` is one of them
       unit         "W" (default) or "A"
       factor       their factor (default 1); -1 if the meter counts import as negative
       signs        for currents without a sign: the paths of the powers whose signs they have
@@ -96,7 +98,7 @@ def _site(content: Located, known: Mapping[str, Power | None] | None) -> SiteCon
     rules = _rules(keys, groups, has_meter=meter is not None)
     if meter and LEAST_READINGS * 1000 * meter.every_s > rules.stale_ms:
         where = keys.get("stale_s", keys["meter"])
-        shorter = "" if meter.is_posted else ", or a shorter every_s"
+        shorter = ", or a shorter every_s" if meter.url else ""
         raise where.error(
             f"leaves no time for {LEAST_READINGS} readings: write a stale_s of at least "
             f"{LEAST_READINGS * meter.every_s}{shorter}"

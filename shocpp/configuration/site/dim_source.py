@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shocpp.configuration.entries import Located, quoted
 from shocpp.configuration.json_paths import JsonPath, member_at
+from shocpp.configuration.mqtt import topic_of
 from shocpp.configuration.site.meter_source import (
     DEFAULT_EVERY_S,
     every_s_of,
@@ -25,9 +26,6 @@ DIMMED, FREE = "dimmed", "free"
 """The states that the loss of the input may mean; without one of them the last state holds."""
 
 LEAST_STALE_S, LONGEST_STALE_S = 10, 86_400
-
-LONGEST_TOPIC = 200
-"""The most characters of a topic."""
 
 _KINDS = ("posted", "url", "mqtt")
 _KEYS = (*_KINDS, "path", "every_s", "invert", "on_loss", "stale_s", "comment")
@@ -78,7 +76,7 @@ def dim_input_of(content: Located) -> DimInput:
     return DimInput(
         {"posted": POSTED, "url": POLLED, "mqtt": MQTT}[kind],
         url=url_of(keys["url"]) if "url" in keys else "",
-        topic=_topic(keys["mqtt"]) if "mqtt" in keys else "",
+        topic=topic_of(keys["mqtt"]) if "mqtt" in keys else "",
         path=path_of(keys["path"]) if "path" in keys else None,
         every_s=every_s_of(keys["every_s"]) if "every_s" in keys else DEFAULT_EVERY_S,
         is_inverted=_flag(keys["invert"]) if "invert" in keys else False,
@@ -123,14 +121,6 @@ def signal_value(value: object) -> bool:
             f"{quoted(value)} is no signal; a signal is 1 or 0, on or off, true or false"
         )
     return _WORDS[word]
-
-
-def _topic(member: Located) -> str:
-    """Return the topic of the signal."""
-    topic = member.text().strip()
-    if any(sign in topic for sign in "+#") or topic.startswith("$") or len(topic) > LONGEST_TOPIC:
-        raise member.error(f"must be one topic such as haus/dim, not {quoted(topic)}")
-    return topic
 
 
 def _flag(member: Located) -> bool:

@@ -1,10 +1,12 @@
 """The meter in conf/site.json: where the load of each phase comes from."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from shocpp.configuration.entries import Located, MemberError, quoted
-from shocpp.configuration.json_paths import JsonPath, parse_path
+from shocpp.configuration.json_paths import WHOLE, JsonPath, parse_path
+from shocpp.configuration.mqtt import topic_of
 from shocpp.energy.model import ALL_PHASES
 from shocpp.errors import UsageError
 
@@ -12,16 +14,18 @@ LONGEST_EVERY_S, DEFAULT_EVERY_S = 600, 5
 HIGHEST_FACTOR = 1_000_000
 
 _METER_KEYS = (
-    *("posted", "url", "every_s", "paths", "unit", "factor", "signs", "split", "comment"),
+    *("posted", "url", "mqtt", "every_s", "path", "paths", "unit", "factor", "signs", "split"),
+    "comment",
 )
-_POLLED_ONLY = ("every_s", "paths", "unit", "factor", "signs")
+_NOT_POSTED = ("url", "mqtt", "every_s", "path", "paths", "unit", "factor", "signs")
 
 
 class SiteMeter(NamedTuple):
     """The source of the currents of the site.
 
     is_posted     True if programs post them to /api/site; then only `split` counts besides
-    url           the address of the JSON document, empty if they are posted
+    url           the address of the JSON document that is polled, or empty
+    topic         the topic of MQTT with a JSON document or a number, or empty
     paths         one path to a sum, or three to the values of L1, L2 and L3
     factor, unit  the factor of the values, and their unit, W or A
     sign_paths    the paths of powers whose signs the currents have, as many as `paths`, or none
@@ -36,6 +40,7 @@ class SiteMeter(NamedTuple):
     sign_paths: tuple[JsonPath, ...] = ()
     every_s: int = DEFAULT_EVERY_S
     split: tuple[float, float, float] | None = None
+    topic: str = ""
 
 
 def meter_of(content: Located) -> SiteMeter:
@@ -43,30 +48,46 @@ def meter_of(content: Located) -> SiteMeter:
     keys = content.members(_METER_KEYS)
     split = _split(keys["split"]) if "split" in keys else None
     if "posted" in keys:
-        for key in ("url", *_POLLED_ONLY):
+        for key in _NOT_POSTED:
             if key in keys:
                 raise keys[key].error("has no meaning beside posted; remove one of them")
         if keys["posted"].value is not True:
             raise keys["posted"].error("can only be true; remove it for a meter with a url")
         return SiteMeter(is_posted=True, split=split)
-    for key in ("url", "paths"):
-        if key not in keys:
-            raise content.error(f'needs {key}: write url and paths, or "posted": true')
-    paths = _paths(keys["paths"])
+    paths = _paths_of(content, keys)
     if split and len(paths) != 1:
         raise keys["split"].error("is for one path, the sum of the phases; remove it")
     unit = keys["unit"].value if "unit" in keys else "W"
     if unit not in ("W", "A"):
         raise keys["unit"].error(f"must be W or A, not {quoted(unit)}")
     return SiteMeter(
-        url=url_of(keys["url"]),
+        url=url_of(keys["url"]) if "url" in keys else "",
         paths=paths,
         factor=_factor(keys["factor"]) if "factor" in keys else 1.0,
         unit=unit,
         sign_paths=_sign_paths(keys["signs"], paths, unit) if "signs" in keys else (),
         every_s=every_s_of(keys["every_s"]) if "every_s" in keys else DEFAULT_EVERY_S,
         split=split,
+        topic=topic_of(keys["mqtt"]) if "mqtt" in keys else "",
     )
+
+
+def _paths_of(content: Located, keys: Mapping[str, Located]) -> tuple[JsonPath, ...]:
+    """Return the paths of a meter that is polled, or that sends messages by MQTT."""
+    if ("url" in keys) == ("mqtt" in keys):
+        raise content.error('needs one of url, mqtt and "posted": true')
+    if "every_s" in keys and "mqtt" in keys:
+        raise keys["every_s"].error("has no meaning beside mqtt, whose devices send by themselves")
+    if "path" in keys and "paths" in keys:
+        raise keys["path"].error("has no meaning beside paths; remove one of them")
+    if "path" in keys:
+        return (path_of(keys["path"]),)
+    if "paths" in keys:
+        return _paths(keys["paths"])
+    if "url" in keys:
+        raise content.error("needs path or paths: where the values are in the document")
+    # The message is a number.
+    return (WHOLE,)
 
 
 def _paths(content: Located) -> tuple[JsonPath, ...]:

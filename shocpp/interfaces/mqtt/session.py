@@ -9,7 +9,9 @@ Topics and payloads are whole: the prefix is in the topics.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from shocpp.configuration.mqtt import StartAs
 
 
 class Session(Protocol):
@@ -34,16 +36,6 @@ class User(Protocol):
     def on_message(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         """Take a message; it may come from anybody, and hold anything."""
         ...
-
-
-class StartAs(NamedTuple):
-    """The account and the card that a start by MQTT charges to, by their names in tags.json.
-
-    Without a `card` it is the account's only one.
-    """
-
-    account: str
-    card: str | None = None
 
 
 class Published(Protocol):

@@ -186,6 +186,7 @@ def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
     Raises StoreUnavailable if the connection was closed because the database could not be written.
     """
     # Imported here, because commands that never serve import this module, too.
+    from shocpp.interfaces.mqtt.companion import MqttCompanion
     from shocpp.site.thread import SiteThread
     from shocpp.store.thread_database import ThreadDatabase
 
@@ -196,7 +197,8 @@ def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
         signal.signal(number, lambda _number, _frame: switchboard.end_soon())
     databases = ThreadDatabase()
     switchboard.close_idle_by(databases.close_idle)
-    site = SiteThread(settings, switchboard.chargers, databases.connection)
+    companions = [MqttCompanion(settings, databases.connection)]
+    site = SiteThread(settings, switchboard.chargers, databases.connection, companions)
     site.start(LIMITS_AFTER_S)
     switchboard.run(until=switchboard.is_empty)
     site.stop()

@@ -3,7 +3,7 @@
 from shocpp.energy.model import PerPhase, SiteReading
 from shocpp.store.database import Database
 
-POSTED, POLLED = "posted", "polled"
+POSTED, POLLED, MQTT = "posted", "polled", "mqtt"
 """The sources of readings."""
 
 
