@@ -81,9 +81,9 @@ class MqttClient:
             self._client.tls_set_context(_tls_context(conf.tls.ca))
         self._client.connect_timeout = CONNECT_S
         self._client.reconnect_delay_set(RETRY_S, RETRY_S)
-        # An error of a user must not end the thread; it is logged.
+        # An error of a user must not end the thread.
         self._client.suppress_exceptions = True
-        self._client.enable_logger(log)
+        self._client.on_log = self._on_log
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
@@ -173,12 +173,19 @@ class MqttClient:
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         if message.topic == self._status:
-            if message.payload == OFFLINE and not self._is_stopped:
+            # A retained one is from before our own `online`.
+            is_wrong = message.payload == OFFLINE and not message.retain
+            if is_wrong and not self._is_stopped:
                 self.publish(self._status, ONLINE, retain=True)
             return
         for user in self._users:
             if any(paho.topic_matches_sub(one, message.topic) for one in user.topics()):
                 user.on_message(message.topic, bytes(message.payload), is_retained=message.retain)
+
+    def _on_log(self, _client: paho.Client, _userdata: Any, _level: int, text: str) -> None:
+        # The rest is said by `trouble`.
+        if text.startswith("Caught exception"):
+            log.error("%s: %s", self._name, text)
 
     def _note(self, trouble: str) -> None:
         with self._lock:
