@@ -35,6 +35,8 @@ SITE_S = 30.0
 STOP_S = 0.8
 """Seconds in which a companion ends; a process that ends waits a second for its leading thread."""
 
+NOT_YET = "the broker is not connected yet"
+
 CONTEXT = "mqtt.json"
 """The context in which the text of the file is sealed."""
 
@@ -142,8 +144,8 @@ class Beats:
     def _store(self, text: str | None, state: BrokerState | None) -> None:
         """Store what has changed: the text of the file, the state, and what has come."""
         is_new_text, running = text != self._stored_text, self._running
-        has_messages = running is not None and running.inputs.has_messages()
-        if not (is_new_text or state != self._state or has_messages):
+        waits = running is not None and running.inputs.waits()
+        if not (is_new_text or state != self._state or waits):
             return
         with self._connect(self._settings.database) as db:
             if running is not None:
@@ -223,11 +225,14 @@ class Running:
         """Return the state of the connection, with the time of the former one if it is the same."""
         trouble = self._trouble if self._client is None else self._client.trouble
         # The first try has not ended: what was before holds until then.
-        if trouble == "" and former is not None:
-            trouble = former.trouble
+        if trouble == "":
+            trouble = former.trouble if former is not None else NOT_YET
+        else:
+            self.inputs.note_connection(is_connected=trouble is None)
         is_same = former is not None and former.trouble == trouble
         since_ms = former.since_ms if is_same and former is not None else now_ms()
-        return BrokerState(since_ms, trouble, self.inputs.meter_trouble)
+        inputs = self.inputs
+        return BrokerState(since_ms, trouble, inputs.meter_trouble, inputs.dim_trouble)
 
     def stop(self) -> None:
         """End the users and the connection."""

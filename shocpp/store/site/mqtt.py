@@ -9,13 +9,14 @@ from shocpp.store.database import Database
 class BrokerState(NamedTuple):
     """The connection as the leader has it, since a time.
 
-    trouble          the reason why the broker is not connected, None while it is
-    meter_trouble    the reason why the newest message of the meter is no reading, or None
+    trouble                       the reason why the broker is not connected, None while it is
+    meter_trouble, dim_trouble    why the newest message is no reading or no signal, or None
     """
 
     since_ms: int
     trouble: str | None
     meter_trouble: str | None = None
+    dim_trouble: str | None = None
 
 
 def broker_state(db: Database) -> BrokerState | None:
