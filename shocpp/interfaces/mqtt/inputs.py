@@ -41,6 +41,7 @@ class Inputs:
         self._settings, self._wake = settings, wake
         self._meter: SiteMeter | None = None
         self._dim: DimInput | None = None
+        self._is_connected: bool | None = None
         self._lost_ms: int | None = None
         self._is_loss_noted = True
         self._lock = threading.Lock()
@@ -72,12 +73,14 @@ class Inputs:
         if meter != self._meter:
             self._meter, self.meter_trouble = meter, None
         if dim != self._dim:
-            self._dim, self.dim_trouble, self._is_loss_noted = dim, None, self._lost_ms is None
+            self._dim, self.dim_trouble = dim, None
+            self._is_loss_noted = self._is_connected is None
 
     def note_connection(self, *, is_connected: bool) -> None:
         """Take note of the connection: without it, the signal of the grid operator is lost."""
-        if is_connected == (self._lost_ms is None):
+        if is_connected == self._is_connected:
             return
+        self._is_connected = is_connected
         self._lost_ms = None if is_connected else now_ms()
         self._is_loss_noted = False
 
