@@ -10,6 +10,7 @@ from flask import Flask
 
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.interfaces.mqtt.companion import MqttCompanion
+from shocpp.interfaces.mqtt.users import publishing_by
 from shocpp.interfaces.server.cgi_listener import CgiListener
 from shocpp.interfaces.server.logs import log_to_stderr
 from shocpp.interfaces.web.app import create_app
@@ -35,7 +36,8 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     connect, slots = application.config["CONNECT"], application.config["SLOTS"]
     cgi_listener = CgiListener(settings, connect, slots, threads, application.config["CALLERS"])
     cgi_listener.start()
-    companions = [MqttCompanion(settings, connect)]
+    new_user = publishing_by(settings, connect, switchboard.feed)
+    companions = [MqttCompanion(settings, connect, new_user)]
     site = SiteThread(settings, switchboard.chargers, connect, companions)
     site.start()
     # At the exit they run in the opposite order. The end of the switchboard ends all waits for

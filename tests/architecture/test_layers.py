@@ -138,6 +138,9 @@ BROAD = {
     ("shocpp/central_system/switchboard.py", "_read"): "one conversation must not end the loop",
     ("shocpp/central_system/switchboard.py", "run"): "a process without its loop has to end",
     ("shocpp/interfaces/mqtt/companion.py", "_run"): "the broker would be lost for ever",
+    ("shocpp/interfaces/mqtt/publishing.py", "_run"): (
+        "one error must not end the states and commands of the smart home"
+    ),
     ("shocpp/interfaces/web/publisher.py", "_read_all"): (
         "a view that cannot be read must not end the streams of the others"
     ),

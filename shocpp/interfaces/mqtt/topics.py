@@ -42,9 +42,7 @@ class Command(NamedTuple):
 def escaped(text: str) -> str:
     """Return a text as a level of a topic, and as an id of Home Assistant."""
     signs = (bytes([byte]) for byte in text.encode(errors="surrogatepass"))
-    return "".join(
-        sign.decode() if _PLAIN.fullmatch(sign) else f"_{sign[0]:02x}" for sign in signs
-    )
+    return "".join(sign.decode() if _PLAIN.fullmatch(sign) else f"_{sign[0]:02x}" for sign in signs)
 
 
 def unescaped(level: str) -> str | None:

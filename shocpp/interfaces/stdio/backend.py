@@ -187,6 +187,7 @@ def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
     """
     # Imported here, because commands that never serve import this module, too.
     from shocpp.interfaces.mqtt.companion import MqttCompanion
+    from shocpp.interfaces.mqtt.users import publishing_by
     from shocpp.site.thread import SiteThread
     from shocpp.store.thread_database import ThreadDatabase
 
@@ -197,7 +198,8 @@ def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
         signal.signal(number, lambda _number, _frame: switchboard.end_soon())
     databases = ThreadDatabase()
     switchboard.close_idle_by(databases.close_idle)
-    companions = [MqttCompanion(settings, databases.connection)]
+    new_user = publishing_by(settings, databases.connection, switchboard.feed)
+    companions = [MqttCompanion(settings, databases.connection, new_user)]
     site = SiteThread(settings, switchboard.chargers, databases.connection, companions)
     site.start(LIMITS_AFTER_S)
     switchboard.run(until=switchboard.is_empty)

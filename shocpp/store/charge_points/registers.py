@@ -74,3 +74,9 @@ def beginning_at_zero(db: Database) -> set[Place]:
         (LATEST_TRANSACTIONS,),
     )
     return {*rows.fetchall()}
+
+
+def serials(db: Database) -> dict[int, str]:
+    """Return the serial numbers of the Charge Points that have reported one, by row id."""
+    rows = db.execute("SELECT id, serial FROM charge_point WHERE serial <> ''")
+    return dict(rows.fetchall())

@@ -1,0 +1,119 @@
+"""The pause of a transaction by MQTT, and other limits that it chooses.
+
+A pause is a limit of 0 A that ends with its transaction. The limit that it has replaced is stored,
+and in force again afterwards.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from shocpp.errors import UsageError
+from shocpp.interfaces.mqtt.states.payloads import is_paused
+from shocpp.interfaces.mqtt.states.present import ChargerPresent, ConnectorPresent, read_chargers
+from shocpp.language.mqtt import refusal
+from shocpp.ocpp.identity import identity_key
+from shocpp.settings import Settings
+from shocpp.site.choices.limits import choose_limit
+from shocpp.store.database import Database
+from shocpp.store.keys import NO_KEYS
+from shocpp.store.site import published
+from shocpp.store.site.limits import ALL_CONNECTORS
+
+BY = "mqtt"
+"""The name under decisions."""
+
+
+class Scene(NamedTuple):
+    """A charger at a moment, with the database that its limits are in."""
+
+    db: Database
+    settings: Settings
+    charger: ChargerPresent
+    now_ms: int
+
+    def key(self, connector_id: int) -> str:
+        """Return the name of a connector in the memory of pauses."""
+        return f"{identity_key(self.charger.charge_point_id)}/{connector_id}"
+
+
+def pause(scene: Scene, connector: ConnectorPresent) -> None:
+    """Give the car of the open transaction 0 A; raises UsageError if there is none."""
+    if not connector.has_session:
+        words = {"charge_point": scene.charger.name}
+        raise UsageError(refusal("nothing_to_pause", scene.settings.language, **words))
+    if is_paused(connector):
+        return
+    at, chosen, former = connector.connector_id, connector.chosen, published.paused(scene.db)
+    new = {one: ma for one, ma in former.items() if one != scene.key(at)}
+    # One that ends by itself must not come back after its end.
+    if chosen is not None and chosen.connector_id == at and chosen.until_ms is None:
+        new[scene.key(at)] = chosen.limit_ma
+    if new != former:
+        _store(scene.db, new)
+    choose(scene, at, 0)
+
+
+def go_on(scene: Scene, connector: ConnectorPresent) -> None:
+    """Lift a pause, whoever has made it: that of the connector, and that of the charger."""
+    if not is_paused(connector):
+        return
+    _lift(scene, connector)
+    # Below the limit of the connector there may be a pause of the whole charger.
+    name = scene.charger.charge_point_id
+    present = read_chargers(scene.db, scene.settings, scene.now_ms, {name})
+    for one in present[identity_key(name)].connectors:
+        if one.connector_id == connector.connector_id and is_paused(one):
+            withdraw(scene, one)
+
+
+def end_pauses(
+    db: Database, settings: Settings, chargers: Mapping[str, ChargerPresent], now_ms: int
+) -> set[str]:
+    """Lift the pauses by MQTT whose transaction has ended; return the chargers."""
+    lifted = set()
+    for charger in chargers.values():
+        for connector in charger.connectors:
+            chosen = connector.chosen
+            is_ours = chosen is not None and chosen.chosen_by == BY and is_paused(connector)
+            if is_ours and not connector.has_session:
+                # A connector that its charger reports no more can have no limit.
+                with contextlib.suppress(UsageError):
+                    _lift(Scene(db, settings, charger, now_ms), connector)
+                lifted.add(charger.charge_point_id)
+    return lifted
+
+
+def withdraw(scene: Scene, connector: ConnectorPresent) -> None:
+    """Take the limit of a connector back, also one that was chosen for its charger."""
+    at, chosen = connector.connector_id, connector.chosen
+    is_of_all = chosen is not None and chosen.connector_id == ALL_CONNECTORS
+    if is_of_all and len(scene.charger.connectors) > 1:
+        # That of the other connectors stays.
+        choose(scene, at, connector.max_ma)
+        return
+    choose(scene, None if is_of_all else at, None)
+
+
+def choose(scene: Scene, connector_id: int | None, limit_ma: int | None) -> None:
+    """Choose a limit, and forget the one that an earlier pause has replaced."""
+    name = scene.charger.charge_point_id
+    choose_limit(scene.db, scene.settings, name, connector_id, limit_ma, None, BY, scene.now_ms)
+    former = published.paused(scene.db)
+    key = scene.key(connector_id or ALL_CONNECTORS)
+    if limit_ma != 0 and key in former:
+        _store(scene.db, {one: ma for one, ma in former.items() if one != key})
+
+
+def _lift(scene: Scene, connector: ConnectorPresent) -> None:
+    """End a pause; the limit that it has replaced is in force again."""
+    limit_ma = published.paused(scene.db).get(scene.key(connector.connector_id))
+    if limit_ma is None:
+        withdraw(scene, connector)
+    else:
+        choose(scene, connector.connector_id, limit_ma)
+
+
+def _store(db: Database, paused: Mapping[str, int]) -> None:
+    with db.writing(keys=NO_KEYS, durable=False):
+        published.store_paused(db, paused)

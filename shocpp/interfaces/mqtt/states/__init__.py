@@ -1,0 +1,1 @@
+"""The present state as retained messages, and as devices of Home Assistant."""

@@ -1,0 +1,137 @@
+"""The retained messages at the broker, kept equal to the present state.
+
+The topics are stored before their first message, so that another leader removes those of chargers
+that are gone. After a reconnect all messages are sent again: the broker may have lost them.
+"""
+
+import logging
+from collections.abc import Collection, Mapping
+
+from shocpp.interfaces.mqtt.session import Published, Session
+from shocpp.interfaces.mqtt.states.discovery import charger_config, site_config
+from shocpp.interfaces.mqtt.states.energies import Energies
+from shocpp.interfaces.mqtt.states.payloads import changed, states_of_charger, states_of_site
+from shocpp.interfaces.mqtt.states.present import (
+    BookFigures,
+    ChargerPresent,
+    read_books,
+    read_chargers,
+    read_site,
+)
+from shocpp.ocpp.identity import identity_key
+from shocpp.settings import Settings
+from shocpp.store.database import Database
+from shocpp.store.keys import NO_KEYS
+from shocpp.store.site import published
+
+log = logging.getLogger(__name__)
+
+REGISTERS_MS, BOOKS_MS = 10_000, 60_000
+"""The time between two reads of registers, and between two reads of books without a change."""
+
+
+class Board:
+    """The messages of one leader; for one thread.
+
+    `chargers` are those that are published, by the key of their identity.
+    """
+
+    def __init__(self, settings: Settings, conf: Published) -> None:
+        self._settings, self._conf = settings, conf
+        self.chargers: dict[str, ChargerPresent] = {}
+        self._energies = Energies()
+        self._books: BookFigures | None = None
+        self._books_ms = self._registers_ms = 0
+        self._sent: dict[str, bytes] = {}
+        self._topics: set[str] | None = None
+
+    def forget_sent(self) -> None:
+        """Send all messages again with the next `publish`."""
+        self._sent = {}
+
+    def read(
+        self, db: Database, now_ms: int, only: Collection[str] | None, *, has_new_books: bool
+    ) -> None:
+        """Read the present state; `only` has the chargers that have changed, None all."""
+        found = read_chargers(db, self._settings, now_ms, only)
+        if only is None:
+            self.chargers = found
+        else:
+            gone = {identity_key(name) for name in only} - found.keys()
+            self.chargers = {
+                key: one for key, one in (self.chargers | found).items() if key not in gone
+            }
+        if self._books is None or has_new_books or _is_due(self._books_ms, now_ms, BOOKS_MS):
+            self._books, self._books_ms = read_books(db), now_ms
+
+    def count(self, db: Database, now_ms: int) -> None:
+        """Read the registers if it is time, and store the energies."""
+        if _is_due(self._registers_ms, now_ms, REGISTERS_MS):
+            self._energies.update(db, self.chargers, now_ms)
+            self._registers_ms = now_ms
+
+    def publish(
+        self,
+        db: Database,
+        session: Session,
+        errors: Mapping[tuple[str, int], str],
+        site_error: str,
+        now_ms: int,
+    ) -> None:
+        """Send what the broker does not have, and remove what is gone."""
+        new = self._messages(db, errors, site_error, now_ms)
+        if self._topics is None:
+            self._topics = published.topics(db)
+        if new.keys() - self._topics:
+            self._store_topics(db, self._topics | new.keys())
+        for topic, payload in changed(self._sent, new):
+            if not session.publish(topic, payload, retain=True):
+                return
+            self._sent[topic] = payload
+        gone = self._topics - new.keys()
+        for topic in sorted(gone):
+            if not session.publish(topic, b"", retain=True):
+                return
+            self._sent.pop(topic, None)
+        if gone:
+            self._store_topics(db, set(new))
+
+    def _messages(
+        self,
+        db: Database,
+        errors: Mapping[tuple[str, int], str],
+        site_error: str,
+        now_ms: int,
+    ) -> dict[str, bytes]:
+        """Return the payload of each topic."""
+        conf, language = self._conf, self._settings.language
+        site = read_site(db, self._settings, now_ms)
+        messages: dict[str, bytes] = {}
+        # Devices first: their states come after they are known.
+        if conf.discovery:
+            messages.update([site_config(conf.prefix, site, language)])
+            for charger in self.chargers.values():
+                config = charger_config(
+                    conf.prefix, charger, language, names_accounts=conf.accounts
+                )
+                messages.update([config])
+        for charger in self.chargers.values():
+            messages |= states_of_charger(
+                conf.prefix,
+                charger,
+                self._energies.of(charger),
+                errors,
+                names_accounts=conf.accounts,
+            )
+        books = self._books or BookFigures(0, 0)
+        return messages | states_of_site(conf.prefix, site, books, site_error)
+
+    def _store_topics(self, db: Database, topics: set[str]) -> None:
+        with db.writing(keys=NO_KEYS, durable=False):
+            published.store_topics(db, topics)
+        self._topics = topics
+
+
+def _is_due(last_ms: int, now_ms: int, pause_ms: int) -> bool:
+    """Return True if the pause since a moment is over; the clock may be set back."""
+    return not last_ms <= now_ms < last_ms + pause_ms

@@ -1,0 +1,19 @@
+"""The user of the connection that a server gives to its companion."""
+
+from shocpp.central_system.feed import Feed
+from shocpp.configuration.mqtt import MqttConf
+from shocpp.interfaces.mqtt.companion import EndingUser, NewUser
+from shocpp.settings import Settings
+from shocpp.site.thread import Connect
+
+
+def publishing_by(settings: Settings, connect: Connect, feed: Feed) -> NewUser:
+    """Return the function that makes the publishing of a mqtt.json; `feed` is of this process."""
+
+    def new_user(conf: MqttConf) -> EndingUser:
+        # Imported here: without a mqtt.json nobody needs it.
+        from shocpp.interfaces.mqtt.publishing import Publishing
+
+        return Publishing(settings, conf, connect, feed)
+
+    return new_user
