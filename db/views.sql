@@ -52,7 +52,8 @@ SELECT record.local_time                                                       A
        record.booked_ms,
        record.id                                                               AS number,
        note.km,
-       note.text                                                               AS note
+       note.text                                                               AS note,
+       record.solar_wh
 FROM accounting_record AS record
 LEFT JOIN account ON account.account_index = record.account_index
 LEFT JOIN price ON price.record = record.id
@@ -77,7 +78,9 @@ SELECT CAST(substr(month, 1, 4) AS INTEGER)                                     
        sum(amount_ct)                                                             AS amount_ct,
        sum(iif(amount_ct IS NULL, consumed_wh, 0))                                AS unpriced_wh,
        accounting_record.account_index,
-       accounting_record.month                                                    AS period
+       accounting_record.month                                                    AS period,
+       -- NULL if nobody knows the solar energy of any record.
+       sum(solar_wh)                                                              AS solar_wh
 FROM accounting_record
 LEFT JOIN account ON account.account_index = accounting_record.account_index
 LEFT JOIN price ON price.record = accounting_record.id
@@ -132,7 +135,8 @@ SELECT CAST(substr(closed.month, 1, 4) AS INTEGER)                          AS y
        (SELECT coalesce(sum(json_extract(tax.value, '$.vat_ct')), 0)
         FROM json_each(sums.value, '$.taxes') AS tax)                       AS vat_ct,
        json_extract(sums.value, '$.total_ct')                               AS total_ct,
-       round(json_extract(sums.value, '$.total_ct') / 100.0, 2)             AS total_eur
+       round(json_extract(sums.value, '$.total_ct') / 100.0, 2)             AS total_eur,
+       json_extract(sums.value, '$.solar_wh')                               AS solar_wh
 FROM closed_month AS closed
 JOIN json_each(closed.content, '$.accounts') AS sums;
 

@@ -5,6 +5,7 @@ decision. The confirmation leaves after the commit.
 """
 
 import logging
+from functools import partial
 from typing import NamedTuple
 
 from shocpp.bookkeeping.decisions.late_stops import supersede
@@ -15,6 +16,7 @@ from shocpp.ledger.accounts import effective_id_tag, id_tag_of
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.own_readings import attributed, has_value, of_messages, resolved
+from shocpp.ledger.solar import solar_wh
 from shocpp.ledger.thinning import few_of
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
@@ -26,6 +28,7 @@ from shocpp.store.books.readings import FrameReadings
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Attachment
 from shocpp.store.charge_points.frames import NO_FRAME, Frame
+from shocpp.store.site import minutes
 
 
 class ReceivedFrame(NamedTuple):
@@ -167,6 +170,8 @@ class Billing:
             cap_wh=frame.entry.cap_wh,
             now_ms=frame.received_ms,
         )
+        solar = solar_wh(record, samples, partial(minutes.between, db))
+        record = record._replace(solar_wh=solar)
         unit.log_once_committed(
             logging.WARNING if record.review else logging.INFO,
             "%s: transaction %s ends, %s (%s): %d Wh of %s",

@@ -7,6 +7,7 @@ the energy flowed.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
+from shocpp.store.site import minutes
 
 Names = Callable[[], Mapping[str, tuple[str, ...]]]
 """Returns all names of an account that was renamed, by each of them (`Accounts.names_alike`)."""
@@ -159,6 +161,7 @@ class Posting:
             original_price,
             lambda: [] if row is None else reads.readings_of(row),
             self._zone,
+            partial(minutes.between, self._db),
         )
 
 

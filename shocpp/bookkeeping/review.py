@@ -12,6 +12,7 @@ transaction that writes it. Only a plan that is still the same is written.
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from shocpp.bookkeeping.accounting_files.record_files import write_files
@@ -31,13 +32,15 @@ from shocpp.errors import UsageError
 from shocpp.ledger import decisions
 from shocpp.ledger.decisions import Entry, Measured, Owner
 from shocpp.ledger.record import RESTARTED
+from shocpp.ledger.solar import solar_wh
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.settings import Settings
-from shocpp.store.books import audit, prices, records, transactions
+from shocpp.store.books import audit, prices, records, rereading, transactions
 from shocpp.store.books.records import Origin, Stored
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 from shocpp.store.keys import BOOKS
+from shocpp.store.site import minutes
 
 _TRANSACTION = re.compile(r"[Tt][0-9]{1,18}")
 _FILE_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}(\.json)?")
@@ -293,6 +296,8 @@ def _transaction(db: Database, row: int) -> Subject:
     record = decisions.orphan_record(
         orphan.transaction, orphan.end_wh, orphan.last_ms, is_known=orphan.is_known
     )
+    solar = solar_wh(record, rereading.readings_of(db, row), partial(minutes.between, db))
+    record = record._replace(solar_wh=solar)
     return Subject(record, Origin(orphan.charge_point, None, row), f"transaction {row}")
 
 

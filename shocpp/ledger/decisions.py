@@ -70,7 +70,11 @@ def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ..
         return assign(record, owner)
     begin_wh, end_wh, consumed_wh = _completed(record, measured)
     corrected = record._replace(
-        begin_wh=begin_wh, end_wh=end_wh, consumed_wh=consumed_wh, flags=_without_unknown(record)
+        begin_wh=begin_wh,
+        end_wh=end_wh,
+        consumed_wh=consumed_wh,
+        flags=_without_unknown(record),
+        solar_wh=_solar_wh(record, consumed_wh),
     )
     return (*_reversal(record), Entry("replacement", _owned(corrected, owner)))
 
@@ -78,7 +82,12 @@ def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ..
 def dismiss(record: Record) -> tuple[Entry, ...]:
     """Return the entries that book the energy of this record to nobody."""
     # An entry with 0 Wh, because the decision itself must stay on file.
-    nothing = record._replace(consumed_wh=0, review=None, flags=_without_unknown(record))
+    nothing = record._replace(
+        consumed_wh=0,
+        review=None,
+        flags=_without_unknown(record),
+        solar_wh=_solar_wh(record, 0),
+    )
     return (*_reversal(record), Entry("dismissal", nothing))
 
 
@@ -159,9 +168,17 @@ def _reversal(record: Record) -> tuple[Entry, ...]:
         return ()
     # The readings change places, so that end - begin is the energy of every entry.
     reversed_ = record._replace(
-        begin_wh=record.end_wh, end_wh=record.begin_wh, consumed_wh=-record.consumed_wh
+        begin_wh=record.end_wh,
+        end_wh=record.begin_wh,
+        consumed_wh=-record.consumed_wh,
+        solar_wh=None if record.solar_wh is None else -record.solar_wh,
     )
     return (Entry("reversal", reversed_),)
+
+
+def _solar_wh(record: Record, consumed_wh: int) -> int | None:
+    """Return the solar energy of a record whose energy is corrected: never more than that."""
+    return None if record.solar_wh is None else min(record.solar_wh, consumed_wh)
 
 
 def _without_unknown(record: Record) -> tuple[str, ...]:

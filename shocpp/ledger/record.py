@@ -27,6 +27,7 @@ class Record(NamedTuple):
     charging_s     seconds in which energy flowed, None if no reading shows it
     provenance     started, decoded (only the id was left of the start), unmatched or decided
     review         the reasons why it waits for a human; None for a booked record
+    solar_wh       the part of the energy that is not from the grid, None if nobody knows it
     """
 
     account_index: int
@@ -45,6 +46,7 @@ class Record(NamedTuple):
     provenance: str
     review: str | None
     flags: tuple[str, ...]
+    solar_wh: int | None = None
 
     @property
     def begin_kwh(self) -> int:

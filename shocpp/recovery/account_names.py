@@ -44,10 +44,15 @@ class FiledAccounts:
         return owner.account_index
 
     def is_same(self, record: Record, filed: Record) -> bool:
-        """Return True if a record is that of a file; its account may have had another name."""
+        """Return True if a record is that of a file; its account may have had another name.
+
+        The minutes of the site, from which its solar energy was derived, may be gone.
+        """
         names = {(record.account_index, name) for name in (record.account, filed.account)}
         is_known = record.account == filed.account or names <= self._known
-        return is_known and record == filed._replace(account=record.account)
+        return is_known and record == filed._replace(
+            account=record.account, solar_wh=record.solar_wh
+        )
 
     def follow(self) -> None:
         """Give the accounts their present names: the first file may have brought a former one."""

@@ -138,7 +138,7 @@ class LedgerReplay:
         with db.writing(keys=EVERYTHING, durable=False):
             for path in self._derived:
                 if self._is_derived(path):
-                    self._restore_price(path)
+                    self._restore_fixed(path)
                 elif not self._is_in_closed_month(path.name):
                     self._superseded.append(path)
         return self._restoring.outcome()
@@ -203,15 +203,18 @@ class LedgerReplay:
             return False
         return self._restoring.accounts.is_same(stored.record, filed)
 
-    def _restore_price(self, path: Path) -> None:
-        """Give a derived record the price in its file.
+    def _restore_fixed(self, path: Path) -> None:
+        """Give a derived record the price and the solar energy in its file.
 
-        Prices are not derived again: tariffs.json may have changed since.
+        They are not derived again: tariffs.json may have changed since, and the minutes of the site
+        are kept for weeks only.
         """
         number = records.number_of(self._db, path.name)
         stored = None if number is None else records.stored(self._db, number)
         if number is not None and stored and not closings.is_closed(self._db, stored.place.month):
-            prices.replace(self._db, number, read_filed(path).price)
+            filed = read_filed(path)
+            records.replace_solar(self._db, number, filed.record.solar_wh)
+            prices.replace(self._db, number, filed.price)
 
     def _holds(self, filed: Filed) -> bool:
         """Return True if the subject of a decision was derived again as it was."""

@@ -5,6 +5,7 @@ for ever, when the month is closed or by `shocpp tariffs apply`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.records import Stored
 from shocpp.store.books.statements.statement_records import Consumption
 from shocpp.store.database import Database
+from shocpp.store.site import minutes
 
 
 class PricedRecord(NamedTuple):
@@ -99,6 +101,7 @@ class ProvisionalPrices(NamedTuple):
             lambda: self._original_price(origin.replaces),
             lambda: [] if row is None else readings.of_transaction(self.db, row),
             self.zone,
+            partial(minutes.between, self.db),
         )
 
     def _original_price(self, number: int | None) -> Price | None:

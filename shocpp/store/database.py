@@ -20,7 +20,7 @@ from shocpp.store.files.wal import FRAMES, Wal
 from shocpp.store.keys import NO_KEYS, Keys
 from shocpp.store.sqlite_errors import translated, unusable
 
-VERSION = 14
+VERSION = 15
 """The number of the newest migration in db/migrations; a test compares them."""
 
 BUSY_S = 5.0

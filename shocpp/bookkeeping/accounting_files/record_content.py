@@ -25,7 +25,9 @@ def file_content(record: Unexported) -> dict[str, object]:
     seeds = {key: str(record.columns[key]) for key in _SEED_KEYS}
     price = None if record.price is None else price_content(record.price)
     nested = {"price": price, "start": record.start, "stop": record.stop, "signed": record.signed}
-    return {**record.columns, **seeds, **nested}
+    columns = {**record.columns, **seeds, **nested}
+    # The files of records whose solar energy nobody knows are those of older versions.
+    return {key: value for key, value in columns.items() if (key, value) != ("solar_wh", None)}
 
 
 def price_content(priced: RecordPrice) -> dict[str, object]:

@@ -16,18 +16,22 @@ DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 
+SOLAR = "Solar"
+"""The name of the price of solar energy, in every language."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _ENDLESS_MS = 2**63
 
 
 class Rate(NamedTuple):
-    """The price of a kWh and its source; the fields are those of a `PricePart`.
+    """The price of a kWh and its source; the fields but the last are those of a `PricePart`.
 
     basis          own or flat
     rate           the name of the price, or empty
     valid_from     an ISO date
     vat_bp         the VAT rate in basis points, None without VAT
+    solar          the own price of solar energy in microeuro per kWh, None without one
     """
 
     basis: str
@@ -36,6 +40,14 @@ class Rate(NamedTuple):
     microeuro_per_kwh: int
     vat_bp: int | None
     vat_included: bool
+    solar: int | None = None
+
+    @property
+    def of_sun(self) -> "Rate | None":
+        """Return the rate of solar energy, or None if it has no price of its own."""
+        if self.solar is None:
+            return None
+        return self._replace(rate=SOLAR, microeuro_per_kwh=self.solar, solar=None)
 
 
 class Stretch(NamedTuple):

@@ -17,7 +17,7 @@ CLOSE_MS = 3_600_000
 measured."""
 
 
-class _Point(NamedTuple):
+class Point(NamedTuple):
     """The energy counted since the start at a moment; `is_reading` is False for start and stop."""
 
     ms: int
@@ -43,7 +43,7 @@ def split(
     `began_ms` is the record's start. The moments are in order and lie between start and stop. The
     energies always add up to `consumed_wh`.
     """
-    points = _points(record, began_ms, readings)
+    points = points_of(record, began_ms, readings)
     counted_wh, measured = [0], []
     at = 1
     for moment_ms in moments_ms:
@@ -59,14 +59,14 @@ def split(
     return Split(shares, all(measured))
 
 
-def _wh_at(moment_ms: int, low: _Point, high: _Point) -> int:
+def _wh_at(moment_ms: int, low: Point, high: Point) -> int:
     """Return the energy at a moment between two points, interpolated and rounded half up."""
     # In integers, like every energy: exact at any size.
     grown, span_ms = (high.wh - low.wh) * (moment_ms - low.ms), high.ms - low.ms
     return low.wh + (2 * grown + span_ms) // (2 * span_ms)
 
 
-def _is_measured(moment_ms: int, low: _Point, high: _Point) -> bool:
+def _is_measured(moment_ms: int, low: Point, high: Point) -> bool:
     """Return True if readings prove the energy at this moment.
 
     A reading is at the moment itself, or the points around it are close, or no energy flowed.
@@ -78,15 +78,15 @@ def _is_measured(moment_ms: int, low: _Point, high: _Point) -> bool:
     return high.ms - low.ms <= CLOSE_MS or high.wh == low.wh
 
 
-def _points(record: Record, began_ms: int, readings: Iterable[Reading]) -> list[_Point]:
+def points_of(record: Record, began_ms: int, readings: Iterable[Reading]) -> list[Point]:
     """Return start, usable readings and stop, in order of time with rising energy."""
-    first = _Point(began_ms, 0, is_reading=False)
-    last = _Point(record.stopped_ms, record.consumed_wh, is_reading=False)
+    first = Point(began_ms, 0, is_reading=False)
+    last = Point(record.stopped_ms, record.consumed_wh, is_reading=False)
     # The register restarted, or a human corrected the energy. Then no reading fits, only time does.
     if record.consumed_wh != record.end_wh - record.begin_wh:
         return [first, last]
     samples = sorted(
-        _Point(reading.sampled_ms, reading.register_wh - record.begin_wh, is_reading=True)
+        Point(reading.sampled_ms, reading.register_wh - record.begin_wh, is_reading=True)
         for reading in of_best_source(readings)
         if reading.sampled_ms is not None
         and reading.register_wh is not None
@@ -96,17 +96,17 @@ def _points(record: Record, began_ms: int, readings: Iterable[Reading]) -> list[
     return [first, *_rising(samples), last]
 
 
-def _rising(points: list[_Point]) -> list[_Point]:
+def _rising(points: list[Point]) -> list[Point]:
     """Return the points without those that contradict the rest.
 
     A wrong point is too high for the points after it, or too low for those before it. The longer of
     both selections is returned: it leaves out fewer points.
     """
-    not_too_low: list[_Point] = []
+    not_too_low: list[Point] = []
     for point in points:
         if not not_too_low or point.wh >= not_too_low[-1].wh:
             not_too_low.append(point)
-    not_too_high: list[_Point] = []
+    not_too_high: list[Point] = []
     for point in reversed(points):
         if not not_too_high or point.wh <= not_too_high[-1].wh:
             not_too_high.append(point)

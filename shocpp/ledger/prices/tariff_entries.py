@@ -33,7 +33,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = re.compile(r"[0-9]{4}")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 
-_OWN_KEYS = ("ct_per_kwh", "windows", "name", "base_fee_eur")
+_OWN_KEYS = ("ct_per_kwh", "windows", "name", "solar", "base_fee_eur")
 _TARIFF_KEYS = ("account", "valid_from", "valid_until", "flat", "vat", *_OWN_KEYS)
 _WINDOW_KEYS = ("name", "from", "until", "ct_per_kwh")
 _VAT_KEYS = ("percent", "included")
@@ -101,7 +101,8 @@ def _period(keys: Mapping[str, Any], location: str) -> Period:
         return Period(since, until, None, (), (), 0, *vat)
     name = _name(keys["name"], location) if "name" in keys else "HT" if keys.get("windows") else ""
     price = _number(keys.get("ct_per_kwh"), 4, f"{location}: ct_per_kwh")
-    rate = Rate("own", name, since.isoformat(), price, *vat)
+    solar = _number(keys["solar"], 4, f"{location}: solar") if "solar" in keys else None
+    rate = Rate("own", name, since.isoformat(), price, *vat)._replace(solar=solar)
     windows = _windows(keys.get("windows", []), rate, location)
     day = day_of(rate, windows)
     if day is None:

@@ -23,10 +23,12 @@ A tariff has these keys. `account`, `valid_from`, and either `ct_per_kwh` or `fl
     name            the name of this price on the statement, at most 30 characters; the default is
                     HT with windows, and no name without
     windows         hours of every day with a price of their own, at most 24 windows
+    solar           the price of solar energy in cents per kWh, at every hour; the other prices are
+                    then those of energy from the grid
     base_fee_eur    the account's share of the base fee (Grundpreis), in euros a month; for a part
                     of a month, the share of these days
     flat            true: the price is the flat price of the year in which the energy flowed; then
-                    ct_per_kwh, name, windows and base_fee_eur must not be there
+                    ct_per_kwh, name, windows, solar and base_fee_eur must not be there
     vat             the VAT of the prices and the base fee; without it, the statement shows none
 
 A window has these keys, all required:
@@ -62,7 +64,7 @@ record has no price. The same holds for a `flat` tariff in a year without a flat
 month print it; `shocpp tariffs apply` sets it for ever, and so does the closing of the month.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, tzinfo
 from typing import NamedTuple
 
@@ -70,6 +72,7 @@ from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.periods import Period, Rate, Stretch, stretches
 from shocpp.ledger.prices.splitting import split
 from shocpp.ledger.record import Record
+from shocpp.ledger.solar import Minutes, no_minutes, shares_of
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.facts import Reading
 
@@ -175,13 +178,18 @@ class Tariffs(NamedTuple):
         return self.by_account.get(EVERYBODY if own is None else own, ())
 
     def price(
-        self, record: Record, readings: Callable[[], Iterable[Reading]], zone: tzinfo
+        self,
+        record: Record,
+        readings: Callable[[], Iterable[Reading]],
+        zone: tzinfo,
+        minutes: Minutes = no_minutes,
     ) -> Price | None:
         """Return the price of a record, or None if it has none.
 
         It has none if it is under review or unassigned, or if a part of its energy has no price.
         `readings` returns the transaction's meter values. It is called only if the price changes
-        between start and stop. The record is no reversal and no dismissal: see `entry_price`.
+        between start and stop, and `minutes` only if solar energy has a price of its own then. The
+        record is no reversal and no dismissal: see `entry_price`.
         """
         if record.account_index == UNASSIGNED_INDEX or record.review is not None:
             return None
@@ -206,8 +214,9 @@ class Tariffs(NamedTuple):
             # an assumption, and the record shows it.
             is_guessed = record.started_ms is None and any(period.windows for period in periods)
             note = "start not known, price of its stop" if is_guessed else None
-            return _price([_Share(began_ms, record.stopped_ms, record.consumed_wh, rate)], note)
-        return _split_price(record, changes, readings())
+            share = _Share(began_ms, record.stopped_ms, record.consumed_wh, rate)
+            return _price(_by_origin(share, record.solar_wh or 0), note)
+        return _split_price(record, changes, tuple(readings()), minutes)
 
     def fees(self, account: str, first: date, last: date) -> tuple[Fee, ...]:
         """Return an account's base fees of the month from its first to its last day.
@@ -246,11 +255,12 @@ def entry_price(
     original: Callable[[], Price | None],
     readings: Callable[[], Iterable[Reading]],
     zone: tzinfo,
+    minutes: Minutes = no_minutes,
 ) -> Price | None:
     """Return the price of an entry of the books, or None if it has none.
 
     `entry` is record, reversal, replacement or dismissal. `original` returns the price of the
-    record that a reversal is about; `readings` is that of `Tariffs.price`.
+    record that a reversal is about; `readings` and `minutes` are those of `Tariffs.price`.
     """
     if entry == "dismissal":
         return None
@@ -258,7 +268,7 @@ def entry_price(
         # Not by the present tariffs: a reversal and its record must come to zero.
         price = original()
         return None if price is None else reversed_price(price)
-    return tariffs.price(record, readings, zone)
+    return tariffs.price(record, readings, zone, minutes)
 
 
 def reversed_price(price: Price) -> Price:
@@ -276,7 +286,7 @@ def _years(periods: Iterable[Period], last_year: int, *, is_flat: bool) -> set[i
 
 
 def _split_price(
-    record: Record, changes: list[Stretch], readings: Iterable[Reading]
+    record: Record, changes: list[Stretch], readings: Sequence[Reading], minutes: Minutes
 ) -> Price | None:
     """Return the price of a record that lies across changes of the price.
 
@@ -284,16 +294,28 @@ def _split_price(
     """
     moments_ms = [stretch.from_ms for stretch in changes[1:]]
     divided = split(record, changes[0].from_ms, moments_ms, readings)
+    solar = [0] * len(changes)
+    if record.solar_wh and any(rate is not None and rate.of_sun for *_, rate in changes):
+        solar = shares_of(record, moments_ms, divided.wh, readings, minutes)
     shares = []
-    for (from_ms, until_ms, rate), wh in zip(changes, divided.wh, strict=True):
+    for (from_ms, until_ms, rate), wh, solar_wh in zip(changes, divided.wh, solar, strict=True):
         # A time without a price does not matter if no energy flowed in it.
         if wh and rate is None:
             return None
         if wh and rate is not None:
-            shares.append(_Share(from_ms, until_ms, wh, rate))
+            shares += _by_origin(_Share(from_ms, until_ms, wh, rate), solar_wh)
     # The note is stored with the price. `language` translates it for the statement.
     note = "split by meter values" if divided.is_measured else "split by time"
     return _price(shares if len(shares) <= MOST_PARTS else _by_rate(shares), note)
+
+
+def _by_origin(share: _Share, solar_wh: int) -> list[_Share]:
+    """Return a share as that of the grid and that of the sun, if solar energy has its own price."""
+    of_sun = share.rate.of_sun
+    if of_sun is None or not solar_wh:
+        return [share]
+    shares = [share._replace(wh=share.wh - solar_wh), share._replace(wh=solar_wh, rate=of_sun)]
+    return [one for one in shares if one.wh]
 
 
 def _by_rate(shares: Iterable[_Share]) -> list[_Share]:
@@ -316,7 +338,7 @@ def _price(shares: Iterable[_Share], note: str | None) -> Price:
     for began_ms, ended_ms, wh, rate in shares:
         total += wh * rate.microeuro_per_kwh
         amount_ct = _half_up(total, 10_000_000)
-        parts.append(PricePart(began_ms, ended_ms, wh, *rate, amount_ct - before_ct))
+        parts.append(PricePart(began_ms, ended_ms, wh, *rate[:-1], amount_ct - before_ct))
         before_ct = amount_ct
     return Price(before_ct, tuple(parts), note)
 

@@ -156,6 +156,7 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
         provenance=_text(values, "provenance"),
         review=_optional(values, "review", _text),
         flags=tuple(filter(None, flags.split("; "))),
+        solar_wh=_solar_wh(values),
     )
     return Filed(
         path,
@@ -174,6 +175,15 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
         _signed(values),
         _optional(values, "number", _number),
     )
+
+
+def _solar_wh(values: dict[str, Any]) -> int | None:
+    """Return the solar energy of a record, or None; raises ValueError if it is too high."""
+    solar_wh, consumed_wh = _optional(values, "solar_wh", _whole), _whole(values, "consumed_wh")
+    # Both are negative in a reversal.
+    if solar_wh is not None and not min(consumed_wh, 0) <= solar_wh <= max(consumed_wh, 0):
+        raise ValueError(f"solar_wh is {solar_wh}, and the energy {consumed_wh} Wh")
+    return solar_wh
 
 
 def _price(values: dict[str, Any]) -> RecordPrice:

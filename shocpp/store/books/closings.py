@@ -16,14 +16,14 @@ _DIGESTED = (
     " id_tag, transaction_id, begin_wh, end_wh, consumed_wh, begin_kwh, end_kwh, consumed_kwh,"
     " started_at, stopped_at, booked_at, duration_s, charging_s, stop_reason, provenance, review,"
     " flags, entry, replaces_file, decided_by, decided_why, amount_ct, microeuro_per_kwh,"
-    " price_note, number"
+    " price_note, solar_wh, number"
 )
 """The columns of `accounting` in the digest of a closing. A closed month depends on their order.
 
 The account has the name with which the record was booked: another one must not break the chain.
 
 `number` at the end is not in the digest, which is older than numbers that a rebuild keeps; it finds
-the price parts.
+the price parts. `solar_wh` is in the digest only where it is known, which it is in no older month.
 """
 
 _LINK = "number, month, closed_ms, closed_by, content, records, records_digest, previous, hash"
@@ -247,11 +247,12 @@ def digest_lines(db: Database, month: str) -> Iterator[str]:
         f"SELECT {_DIGESTED} FROM accounting WHERE month = ? ORDER BY billed_ms, file_name",
         (month,),
     )
-    for *columns, number in rows:
+    for *columns, solar_wh, number in rows:
         parts = db.execute(
             "SELECT began_ms, ended_ms, wh, basis, rate, valid_from, microeuro_per_kwh, vat_bp,"
             " vat_included, amount_ct FROM price_part WHERE record = ? ORDER BY part",
             (number,),
         ).fetchall()
         # This form must never change: `shocpp check` computes the digest of closed months again.
-        yield json.dumps([*columns, parts], separators=(",", ":"), ensure_ascii=False)
+        solar = () if solar_wh is None else (solar_wh,)
+        yield json.dumps([*columns, parts, *solar], separators=(",", ":"), ensure_ascii=False)

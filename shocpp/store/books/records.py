@@ -19,7 +19,7 @@ RECORD_COLUMNS = (
     *("begin_wh", "end_wh", "account_index", "charge_point_id", "connector_id", "id_tag"),
     *("transaction_id", "started_at", "stopped_at", "booked_at", "duration_s", "charging_s"),
     *("stop_reason", "provenance", "review", "flags", "entry", "replaces_file", "decided_by"),
-    *("decided_why", "number"),
+    *("decided_why", "solar_wh", "number"),
 )
 """The columns of the view `accounting` in a record's file, in their order there.
 
@@ -78,7 +78,7 @@ class Origin(NamedTuple):
     decided_why: str | None = None
 
 
-# The fields of these types have the names of columns; `flags`, the last one, is one text there.
+# The fields of these types have the names of columns; `flags` are one text there.
 _WRITTEN = (
     *("id", "root", *Origin._fields, *RecordLocation._fields, *Record._fields),
     *("begin_kwh", "end_kwh", "consumed_kwh", "booked_ms", "exported_ms"),
@@ -107,7 +107,7 @@ def record(
     values = (
         numbers.first_number(db) if number is None else number,
         root,
-        *(*origin, *location, *booked[:-1], "; ".join(booked.flags)),
+        *(*origin, *location, *(booked._asdict() | {"flags": "; ".join(booked.flags)}).values()),
         *(booked.begin_kwh, booked.end_kwh, booked.consumed_kwh, booked_ms),
         # NULL queues the file: it is written after the commit, so that no answer waits for it.
         exported_ms,
@@ -181,6 +181,11 @@ def _stored(row: Sequence[Any]) -> Stored:
     flags = tuple(filter(None, str(record_.flags).split("; ")))
     location = RecordLocation(*row[-4:-1])
     return Stored(row[0], Origin(*row[1:8]), record_._replace(flags=flags), location, row[-1])
+
+
+def replace_solar(db: Database, number: int, solar_wh: int | None) -> None:
+    """Replace the solar energy of a record that a rebuild has booked again."""
+    db.execute("UPDATE accounting_record SET solar_wh = ? WHERE id = ?", (solar_wh, number))
 
 
 def unassigned_of(db: Database, tag_key: str) -> list[int]:
