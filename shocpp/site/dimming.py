@@ -48,12 +48,10 @@ def loss_text(dim: DimPresent, settings: Settings, language: str) -> str:
 
 
 def years_of(db: Database, settings: Settings, now_ms: int) -> range:
-    """Return the years from the first dimming to the present one."""
-    first_ms = dimmings.oldest_ms(db)
-    this_year = local_datetime(now_ms, settings.zone).year
-    if first_ms is None:
-        return range(this_year, this_year + 1)
-    return range(min(local_datetime(first_ms, settings.zone).year, this_year), this_year + 1)
+    """Return the years of local time with all dimmings, and the present one."""
+    moments = [now_ms, *(dimmings.begins(db) or ())]
+    years = [local_datetime(moment_ms, settings.zone).year for moment_ms in moments]
+    return range(min(years), max(years) + 1)
 
 
 def dimmings_of(db: Database, settings: Settings, year: int | None) -> list[LoggedDimming]:

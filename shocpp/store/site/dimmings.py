@@ -80,7 +80,7 @@ def begun_between(db: Database, begin_ms: int, end_ms: int) -> list[Dimming]:
     return [Dimming(*row) for row in rows.fetchall()]
 
 
-def oldest_ms(db: Database) -> int | None:
-    """Return the begin of the oldest dimming, or None without any."""
-    (began_ms,) = db.execute("SELECT min(began_ms) FROM dimming").fetchone()
-    return None if began_ms is None else int(began_ms)
+def begins(db: Database) -> tuple[int, int] | None:
+    """Return the begins of the first and the last dimming, or None without any."""
+    first_ms, last_ms = db.execute("SELECT min(began_ms), max(began_ms) FROM dimming").fetchone()
+    return None if first_ms is None else (first_ms, last_ms)

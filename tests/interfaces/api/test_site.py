@@ -78,7 +78,9 @@ def test_a_reading_is_stored_and_shown(
     [
         ({}, "one member"),
         ({"grid_w": 1, "a": [1, 1, 1]}, "one member"),
-        ({"power": 1}, "'power' is unknown; there are grid_w, w, a"),
+        ({"power": 1}, "'power' is unknown; there are grid_w, w, a, dimmed"),
+        ({"dimmed": 2}, "dimmed: 2 is no signal"),
+        ({"dimmed": True, "grid_w": 1}, "one member"),
         ({"a": [1, 2]}, "a must be a list of three numbers"),
         ({"w": [1, 2, "3"]}, "w must have numbers"),
         ({"grid_w": True}, "grid_w must have numbers"),
@@ -102,6 +104,19 @@ def test_a_reading_that_nobody_expects_is_409_with_the_remedy(
 ) -> None:
     write_rules(server.home, rules)
     assert_refused(post(server, {"grid_w": 1}), 409, '"meter": {"posted": true}', "site.json")
+    assert currents(server) == []
+
+
+def test_a_signal_of_the_grid_operator_is_stored_where_it_is_expected(server: Server) -> None:
+    refusal = '"dim": {"posted": true}'
+    assert_refused(post(server, {"dimmed": True}), 409, refusal, "site.json")
+    write_rules(server.home, {**POSTED, "dimmed_w": 4200, "dim": {"posted": True}})
+    answer = post(server, {"dimmed": True})
+    assert (answer.status, answer.content) == (200, {"accepted": True})
+    assert server.home.query("SELECT is_dimmed, source FROM dim_signal") == [(1, "posted")]
+    assert post(server, {"dimmed": "off"}).status == 200
+    assert server.home.query("SELECT is_dimmed FROM dim_signal") == [(0,)]
+    assert len(server.home.query("SELECT * FROM dimming WHERE ended_ms IS NOT NULL")) == 1
     assert currents(server) == []
 
 

@@ -102,7 +102,8 @@ class DimmingPages(FormPages):
 
     def _year(self, years: range) -> int:
         """Return the year of the address, the present one without it; raises Refused (404)."""
-        text = request.args.get("year", str(years[-1]))
+        this_year = local_datetime(now_ms(), self._settings.zone).year
+        text = request.args.get("year", str(this_year))
         if not (text.isascii() and text.isdigit() and len(text) == 4 and int(text) in years):
             raise not_there()
         return int(text)
