@@ -114,7 +114,10 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
     changed_readings = 0 if sharing.is_raised else changed_readings
     next_state = State(states, meter, now_ms, changed_readings, sharing.yielded_ms)
     known = house.most_ma if situation.is_metered else None
-    return Decision(next_state, set_points, verdict, known)
+    grid_ma = None
+    if situation.is_metered and meter.newest is not None:
+        grid_ma = house.total(meter.newest.currents_ma)
+    return Decision(next_state, set_points, verdict, known, grid_ma)
 
 
 # -- the house -------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from shocpp.charger_models.charging_profiles import QUESTIONS
 from shocpp.energy.model import Connector, Key, SetPoint
 from shocpp.energy.state.model import Decision
 from shocpp.ocpp.outgoing import payload_text
-from shocpp.site.facts import ChargerFacts, Gathered
+from shocpp.site.facts.charger import ChargerFacts
+from shocpp.site.facts.gathering import Gathered
 from shocpp.site.profiles import (
     OBSERVATION,
     QUESTION,

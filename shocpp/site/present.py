@@ -104,7 +104,7 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
     choices = tuple(limits.present(db, now_ms))
     names = _Names(db, settings)
     connectors = [
-        _connector(row, names.of(row.charge_point_id), choices, settings.language)
+        _connector(row, names.of(row.charge_point_id), choices, settings.language, now_ms)
         for row in set_points.present(db)
     ]
     meter = METER_NONE if state is None or conf is None else state.meter
@@ -186,7 +186,7 @@ class _Names:
 
 
 def _connector(
-    row: StoredSetPoint, name: str, choices: Sequence[LimitChoice], language: str
+    row: StoredSetPoint, name: str, choices: Sequence[LimitChoice], language: str, now_ms: int
 ) -> ConnectorPresent:
     reason = reason_of(row.reason)
     return ConnectorPresent(
@@ -195,7 +195,12 @@ def _connector(
         row.connector_id,
         row.limit_ma,
         row.base_ma,
-        reason_text(reason, row.base_ma if row.limit_ma is None else row.limit_ma, language),
+        reason_text(
+            reason,
+            row.base_ma if row.limit_ma is None else row.limit_ma,
+            language,
+            None if row.next_ms is None else row.next_ms - now_ms,
+        ),
         reason[0],
         standing_text(row.standing, language),
         row.standing,

@@ -21,7 +21,7 @@ from shocpp.ocpp.charging_profiles import (
     set_payload,
     working_id,
 )
-from shocpp.site.facts import ChargerFacts
+from shocpp.site.facts.charger import ChargerFacts
 from shocpp.store.site.profiles import InstalledProfile
 
 WORKING_S = 900

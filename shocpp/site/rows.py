@@ -8,7 +8,7 @@ from shocpp.energy.state.model import Decision
 from shocpp.language.site import stored_reason
 from shocpp.ocpp.charging_profiles import base_id, working_id
 from shocpp.site.calls import Sent
-from shocpp.site.facts import Gathered
+from shocpp.site.facts.gathering import Gathered
 from shocpp.store.database import Database
 from shocpp.store.site import unanswered
 from shocpp.store.site.set_points import StoredSetPoint
@@ -47,6 +47,8 @@ def rows_of(
                 None if observed is None else observed.measured_ms,
                 max(point.reckoned_ma),
                 connector.writes,
+                connector.wish.mode,
+                point.next_ms,
             )
         )
     return rows

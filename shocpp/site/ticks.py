@@ -8,7 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from shocpp.calls.page.files import present_accounts
@@ -17,20 +16,19 @@ from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.files import Stamp, stamp_of
 from shocpp.configuration.site.conf import SiteConf
 from shocpp.configuration.site.file import SiteFile, known_members
-from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.energy.controller import decide
-from shocpp.energy.model import Connector, PerPhase, SiteReading
+from shocpp.energy.model import Wish
 from shocpp.energy.situation import FALLBACK
-from shocpp.energy.standing import is_settled
 from shocpp.energy.state.model import Decision, State
 from shocpp.energy.state.text import state_of, state_text
 from shocpp.ocpp.charging_profiles import base_id, working_id
 from shocpp.settings import Settings
 from shocpp.site.calls import Queued, SiteCalls
 from shocpp.site.choices.stays import settle
-from shocpp.site.facts import Gathered, gather
+from shocpp.site.facts.gathering import Gathered, gather
 from shocpp.site.inputs.dim_polled import DimFollowing
-from shocpp.site.inputs.polled import MeterPolling
+from shocpp.site.inputs.meter_following import MeterFollowing
+from shocpp.site.past import Past, first_peak_day
 from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
 from shocpp.site.rules import conf_of, store_text
 from shocpp.site.thread import Connect
@@ -38,7 +36,7 @@ from shocpp.store import properties
 from shocpp.store.database import Database
 from shocpp.store.doorbells import ring
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.site import chargers, limits, profiles, readings, set_points
+from shocpp.store.site import chargers, readings, set_points
 from shocpp.store.site.set_points import SiteState
 
 log = logging.getLogger(__name__)
@@ -52,21 +50,8 @@ GONE_S = 60.0
 OUTAGE_MS = 60_000
 """The time without a decision after which raises are spread over a minute."""
 
-LATEST_READINGS_MS = 120_000
-"""The age up to which readings from before this leader count."""
-
-MOST_POLLED = 1_000
-"""Readings that wait at most for a database that cannot be written, the newest."""
-
 SAVE_MS = 30_000
 """The age of the stored state at which it is stored although nothing has changed."""
-
-HOUSEKEEPING_MS = 3_600_000
-"""The time between two deletions of old rows."""
-
-DAY_MS = 86_400_000
-READING_DAYS, PEAK_DAYS, REFUSED_DAYS = 3, 7, 1
-"""Days for which readings and refusals are kept, and for which the peak of the house counts."""
 
 
 class Saved(NamedTuple):
@@ -102,11 +87,9 @@ class Ticks:
         self._state: State | None = None
         self._calls = SiteCalls({})
         self._saved: Saved | None = None
-        self._meter: MeterPolling | None = None
+        self._meter = MeterFollowing(wake)
         self._dim = DimFollowing(settings, wake)
-        self._polled: list[SiteReading] = []
-        self._peak: tuple[str, PerPhase] | None = None
-        self._cleaned_ms = 0
+        self._past = Past()
 
     def tick(self, *, is_rung: bool) -> float:
         """Decide once, unless there is nothing to limit; return the seconds until the next tick.
@@ -126,7 +109,7 @@ class Ticks:
 
     def end(self) -> None:
         """End the polls of the meter and of the grid operator's signal."""
-        self._follow_meter(None)
+        self._meter.end()
         self._dim.end()
 
     # -- conf and state ----------------------------------------------------------------------------
@@ -156,55 +139,32 @@ class Ticks:
             self._gone_since = time.monotonic()
         return self._conf if time.monotonic() - self._gone_since < GONE_S else None
 
-    def _follow_meter(self, conf: SiteConf | None) -> None:
-        """Poll the meter of these limits, and no other one."""
-        meter: SiteMeter | None = None if conf is None else conf.meter
-        if meter is not None and not meter.url:
-            meter = None
-        if self._meter is not None and self._meter.meter != meter:
-            self._meter.stop()
-            self._meter = None
-        if self._meter is None and meter is not None:
-            self._meter = MeterPolling(meter, self._wake)
-            self._meter.start()
-
     # -- one tick ----------------------------------------------------------------------------------
 
     def _tick(self, db: Database, state: State, moment_ms: int, *, is_rung: bool) -> None:
         self._conf = conf = self._present_conf(db)
-        self._follow_meter(conf)
+        self._meter.follow(conf)
         self._dim.settle(db, conf, moment_ms)
-        if self._meter is not None:
-            self._polled = [*self._polled, *self._meter.take()][-MOST_POLLED:]
         settle(db, moment_ms)
         gathered = gather(
             db,
             conf,
             self._allowlist.allowlist(),
-            self._readings(db, state, moment_ms),
+            self._meter.unknown(db, state.meter.newest, moment_ms),
             moment_ms,
             present_accounts(db, self._settings),
         )
-        since_day = _day(moment_ms - PEAK_DAYS * DAY_MS)
-        facts = gathered.facts._replace(peak_ma=readings.peak(db, since_day))
+        peak_ma = readings.peak(db, first_peak_day(moment_ms))
+        facts = gathered.facts._replace(peak_ma=peak_ma)
         decision = decide(state, facts, moment_ms)
         self._spread(gathered, state, decision, moment_ms)
         # A file with an error may become right without a change: a member connects at last.
         is_wanted = conf is not None or self._file.trouble is not None
+        # A car may come whose mode was chosen before.
+        is_wanted = is_wanted or any(one.wish != Wish() for one in facts.connectors)
         self.is_active = is_wanted or bool(decision.set_points) or _has_ours(gathered)
         self._write(db, gathered, decision, moment_ms, is_rung=is_rung)
         self._state = decision.state
-
-    def _readings(self, db: Database, state: State, moment_ms: int) -> list[SiteReading]:
-        """Return the readings that no decision knows yet, the oldest first."""
-        newest, oldest_ms = state.meter.newest, moment_ms - LATEST_READINGS_MS
-        since_ms = oldest_ms
-        # By the newest one that is known: a posted one may be committed after a decision. One of
-        # the future is from before the clock was set back.
-        if newest is not None and newest.received_ms <= moment_ms:
-            since_ms = max(newest.received_ms, oldest_ms)
-        present = sorted([*readings.since(db, since_ms), *self._polled])
-        return [one for one in present if since_ms < one.received_ms <= moment_ms]
 
     def _spread(self, gathered: Gathered, state: State, decision: Decision, moment_ms: int) -> None:
         """Delay raises by different times after an outage of the server or of the meter."""
@@ -227,20 +187,20 @@ class Ticks:
         rows = rows_of(gathered, decision, {}, moment_ms)
         saved = self._next_saved(decision, moment_ms, is_rung=is_rung)
         text = self._file.text if self._conf is not None else None
-        peak = self._next_peak(gathered, decision, moment_ms)
+        past = self._past.rows(gathered, decision, rows, moment_ms)
         is_new_text = self._conf is None or text is not None
         is_new_text = is_new_text and text != properties.stored_site(db)
-        cleans = moment_ms - self._cleaned_ms >= HOUSEKEEPING_MS and self.is_active
         differs = {row[:2]: row for row in rows} != gathered.stored
         ends = not self.is_active and self._saved is not None
+        is_past_due = past.are_due and self.is_active
         if not (
-            ends or wanted or self._polled or differs or saved or peak or is_new_text or cleans
+            ends or wanted or self._meter.polled or differs or saved or is_past_due or is_new_text
         ):
             return
         queued = Queued({}, ())
         # Not durable: after a power cut the next decision has the same facts.
         with db.writing(keys=NO_KEYS.at(*gathered.chargers), durable=False):
-            for reading in self._polled:
+            for reading in self._meter.polled:
                 readings.add(db, readings.POLLED, reading)
             if is_new_text:
                 store_text(db, text, self._settings.site_file)
@@ -257,13 +217,10 @@ class Ticks:
                 set_points.save_state(
                     db, SiteState(saved.text, moment_ms, decision.meter, is_fallback, house_ma)
                 )
-            if peak is not None:
-                readings.record_peak(db, *peak)
-            if cleans:
-                _clean(db, moment_ms)
-        self._polled = []
-        self._saved, self._peak = None if ends else saved or self._saved, peak or self._peak
-        self._cleaned_ms = moment_ms if cleans else self._cleaned_ms
+            self._past.store(db, past, moment_ms)
+        self._meter.polled = []
+        self._saved = None if ends else saved or self._saved
+        self._past.note(past, moment_ms)
         self._calls.note_resumed(queued, gathered, limits_in_force(gathered, moment_ms))
         for doorbell in queued.doorbells:
             ring(doorbell)
@@ -275,10 +232,9 @@ class Ticks:
         """
         if not self.is_active:
             return None
-        trouble = None if self._meter is None else self._meter.trouble
         memory = {
             "asked": self._calls.asked,
-            "meter_trouble": trouble,
+            "meter_trouble": self._meter.trouble,
             "dim_trouble": self._dim.trouble,
         }
         # The time is a column of its own, so that equal states have equal texts.
@@ -295,21 +251,6 @@ class Ticks:
             return None
         return Saved(text, decision.meter, moment_ms)
 
-    def _next_peak(
-        self, gathered: Gathered, decision: Decision, moment_ms: int
-    ) -> tuple[str, PerPhase] | None:
-        """Return the day and the load of the house, if it is a new peak of the day."""
-        house_ma, day = decision.house_ma, _day(moment_ms)
-        # A car whose current is not known would count as a load of the house, for a week.
-        connectors = gathered.facts.connectors
-        if house_ma is None or not all(_is_known(one, moment_ms) for one in connectors):
-            return None
-        if self._peak is None or self._peak[0] != day:
-            return day, house_ma
-        first, second, third = map(max, self._peak[1], house_ma)
-        highest = (first, second, third)
-        return None if highest == self._peak[1] else (day, highest)
-
 
 def _memory_of(text: str) -> tuple[State, Mapping[str, str | None]]:
     """Return the state and the memory of Calls in the text of a former leader."""
@@ -321,13 +262,6 @@ def _memory_of(text: str) -> tuple[State, Mapping[str, str | None]]:
         return State(), {}
 
 
-def _clean(db: Database, moment_ms: int) -> None:
-    """Delete rows that are too old."""
-    readings.purge(db, moment_ms - READING_DAYS * DAY_MS)
-    limits.purge(db, moment_ms)
-    profiles.forget_refused(db, moment_ms - REFUSED_DAYS * DAY_MS)
-
-
 def _has_ours(gathered: Gathered) -> bool:
     """Return True if a charger has a profile of ours."""
     return any(
@@ -335,16 +269,3 @@ def _has_ours(gathered: Gathered) -> bool:
         for name, connector_id in (one.key for one in gathered.facts.connectors)
         for profile_id in (base_id(connector_id), working_id(connector_id))
     )
-
-
-def _is_known(connector: Connector, moment_ms: int) -> bool:
-    """Return True if the current of a connector's car is known."""
-    if connector.session is None:
-        return True
-    observed = connector.observed
-    return observed is not None and is_settled(connector, observed, moment_ms)
-
-
-def _day(moment_ms: int) -> str:
-    """Return the day of a moment in UTC, as in `2026-12-31`."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment_ms)).date().isoformat()

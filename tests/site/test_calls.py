@@ -11,7 +11,7 @@ from shocpp.energy.model import METER_NONE, Reason, SetPoint
 from shocpp.energy.state.model import ConnectorState, Decision, State
 from shocpp.ocpp.charging_profiles import profile_of
 from shocpp.site.calls import SiteCalls
-from shocpp.site.facts import Gathered, gather
+from shocpp.site.facts.gathering import Gathered, gather
 from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall

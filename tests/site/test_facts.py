@@ -11,8 +11,8 @@ from shocpp.energy.model import Connector, Observed, SiteReading
 from shocpp.energy.standing import in_force
 from shocpp.ocpp.charging_profiles import Profile, Variant, base_id, working_id
 from shocpp.ocpp.times import format_timestamp
-from shocpp.site.facts import Gathered, gather
-from shocpp.site.observations import observed_of
+from shocpp.site.facts.gathering import Gathered, gather
+from shocpp.site.facts.observations import observed_of
 from shocpp.store.charge_points import identities
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import limits, observed, profiles, set_points, unanswered

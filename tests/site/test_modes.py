@@ -23,7 +23,7 @@ from shocpp.site.choices.modes import (
     wanted_mode,
 )
 from shocpp.site.choices.stays import settle
-from shocpp.site.facts import gather
+from shocpp.site.facts.gathering import gather
 from shocpp.store.charge_points import identities
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import modes

@@ -17,7 +17,7 @@ from shocpp.energy.model import (
     SetPoint,
 )
 from shocpp.ocpp.charging_profiles import Variant, base_id, working_id
-from shocpp.site.facts import ChargerFacts
+from shocpp.site.facts.charger import ChargerFacts
 from shocpp.site.profiles import (
     BASE,
     FIRST,

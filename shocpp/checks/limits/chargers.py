@@ -20,7 +20,7 @@ from shocpp.energy.standing import DRAWS_MA, TOLERANCE_MA
 from shocpp.language.findings.sentences import Sentence
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
-from shocpp.site.facts import gather
+from shocpp.site.facts.gathering import gather
 from shocpp.store.database import Database
 from shocpp.store.site import limits, observed
 from shocpp.store.site.set_points import StoredSetPoint

@@ -189,9 +189,14 @@ class State(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """One decision; `house_ma` is the load of the house that it assumes, None if unknown."""
+    """One decision.
+
+    house_ma   the load of the house that it assumes, None if unknown
+    grid_ma    what comes from the grid over all phases, negative if it goes there; None if unknown
+    """
 
     state: State
     set_points: tuple[SetPoint, ...]
     meter: str
     house_ma: PerPhase | None
+    grid_ma: int | None = None

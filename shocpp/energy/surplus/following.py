@@ -32,8 +32,11 @@ ON_MS = 300_000
 UP_MS, BAND_MA = 30_000, 500
 """The time after a change of the current, and what a raise leaves to the house."""
 
-HOLD_MA = 300
-"""What may be missing from a current: the noise of the house would change it at each edge."""
+HOLD_MA, STOP_HOLD_MA = 300, 500
+"""The lack of current that lowers nothing, and the one that stops no car.
+
+Otherwise the noise of the house would change the current at each edge of an ampere.
+"""
 
 SWITCH_MS, MORE_PHASES_MA = 600_000, 2_000
 """The time after which a number of phases that suits better is chosen, and what the sun has to give
@@ -75,7 +78,10 @@ def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
     sun = _surplus(situation, by_key)
     raises = shares_of_sun(followers, sun.raise_ma)
     keeps = shares_of_sun(
-        [one._replace(lacks_ma=HOLD_MA) if states[one.key].sun.is_on else one for one in followers],
+        [
+            one._replace(lacks_ma=STOP_HOLD_MA) if states[one.key].sun.is_on else one
+            for one in followers
+        ],
         sun.keep_ma,
     )
     suns, phases = {}, {}
@@ -204,10 +210,11 @@ class _Step:
     def _with_cap(self, sun: SunState, raise_ma: int, keep_ma: int) -> SunState:
         """Return the memory with the highest current: lowered at once, raised later."""
         least_ma, now_ms = self._least_ma, self._now_ms
-        possible_ma = raise_ma if raise_ma >= self._most_ma else raise_ma - BAND_MA
-        possible_ma = max(possible_ma // STEP_MA * STEP_MA, least_ma)
+        # Near the edge of an ampere it would soon be lowered again.
+        has_band = sun.cap_ma and raise_ma >= min(sun.cap_ma + STEP_MA + BAND_MA, self._most_ma)
+        possible_ma = max(raise_ma // STEP_MA * STEP_MA, least_ma) if has_band else least_ma
         if not sun.cap_ma:
-            return self._capped(sun, possible_ma)
+            return self._capped(sun, max((raise_ma - BAND_MA) // STEP_MA * STEP_MA, least_ma))
         if keep_ma < sun.cap_ma - HOLD_MA:
             return self._capped(sun, max(keep_ma // STEP_MA * STEP_MA, least_ma))
         is_due = now_ms - sun.capped_ms >= UP_MS

@@ -10,7 +10,6 @@ from shocpp.charger_models.charging_profiles import (
     capabilities_of,
     profile_choice,
 )
-from shocpp.charger_models.phase_switching import Means, Ways
 from shocpp.configuration.charge_points import Allowlist
 from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site.conf import SiteConf
@@ -26,14 +25,14 @@ from shocpp.energy.model import (
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ocpp.charging_profiles import (
     WATT,
-    Variant,
 )
 from shocpp.ocpp.identity import identity_key
 from shocpp.site.choices.wishes import wishes
+from shocpp.site.facts.charger import ChargerFacts
+from shocpp.site.facts.observations import Place, installed_of, observed_of
+from shocpp.site.facts.switching import allowed_ways, switching_of
 from shocpp.site.inputs.dim_signal import is_dimmed_now
-from shocpp.site.observations import Place, installed_of, observed_of
 from shocpp.site.present import chosen_of
-from shocpp.site.switching import allowed_ways, switching_of
 from shocpp.store import calls
 from shocpp.store.charge_points import present
 from shocpp.store.charge_points.charging import ConnectorState
@@ -49,9 +48,8 @@ from shocpp.store.site import (
 )
 from shocpp.store.site.chargers import OpenSession, SiteCharger
 from shocpp.store.site.observed import ObservedCurrent
-from shocpp.store.site.profiles import HOUR_MS, InstalledProfile
+from shocpp.store.site.profiles import HOUR_MS
 from shocpp.store.site.set_points import StoredSetPoint
-from shocpp.store.site.unanswered import UnansweredProfile
 
 LATE_MS = 300_000
 """The age of a start at its receipt from which its transaction may be over already."""
@@ -77,52 +75,6 @@ class _OfCharger(Protocol):
 
 
 Row = TypeVar("Row", bound=_OfCharger)
-
-
-class ChargerFacts(NamedTuple):
-    """All that the Calls to a charger depend on.
-
-    choice     the profiles that it takes, without those that it refuses at each connector
-    installed  the profiles that it has accepted
-    has_told   True if its configuration keys about profiles are known
-    refused    the kinds of profiles that it has refused, by connector
-    unanswered  the profiles that it may have or lack, because it has not answered
-    ways       how its phases are switched; None if that is not allowed, or nobody knows how
-    """
-
-    charger: SiteCharger
-    choice: ProfileChoice
-    installed: Sequence[InstalledProfile]
-    has_told: bool
-    refused: Mapping[int, frozenset[Variant]] = {}
-    unanswered: Sequence[UnansweredProfile] = ()
-    ways: Ways | None = None
-
-    def at(self, connector_id: int) -> "ChargerFacts":
-        """Return the facts with the choice that is left at one connector."""
-        return self._replace(choice=self.choice.without(self.refused.get(connector_id, ())))
-
-    def ours(self, profile_id: int) -> InstalledProfile | None:
-        """Return the installed profile with an id of ours, or None."""
-        return next((one for one in self.installed if one.profile_id == profile_id), None)
-
-    @property
-    def means(self) -> Means | None:
-        """The means by which its phases are switched, None if they are not."""
-        return None if self.ways is None else self.ways.means
-
-    @property
-    def working(self) -> Variant | None:
-        """The kind of its working limits, None if it refuses all."""
-        return next(iter(self.choice.working), None)
-
-    @property
-    def has_one_profile(self) -> bool:
-        """True if its working limit takes the place of its base."""
-        base, working = self.choice.base, self.working
-        if base is None or working is None:
-            return False
-        return (base.purpose, base.stack_level) == (working.purpose, working.stack_level)
 
 
 class Gathered(NamedTuple):
