@@ -19,9 +19,24 @@ MODES = {
 """The name of each mode for people; the words in files and commands are the same everywhere."""
 
 PARTS = {
-    "de": {"until": "bis {until}", "goal": "{kwh} kWh", "goal_by": "{kwh} kWh bis {by}"},
-    "en": {"until": "until {until}", "goal": "{kwh} kWh", "goal_by": "{kwh} kWh by {by}"},
+    "de": {
+        "until": "bis {until}",
+        "goal": "{kwh} kWh",
+        "goal_by": "{kwh} kWh bis {by}",
+        "chosen": "Ladeart: {mode}",
+        "default": "Ladeart: {mode} (voreingestellt)",
+        "left": "{mode}, noch {kwh} kWh",
+    },
+    "en": {
+        "until": "until {until}",
+        "goal": "{kwh} kWh",
+        "goal_by": "{kwh} kWh by {by}",
+        "chosen": "Mode: {mode}",
+        "default": "Mode: {mode} (default)",
+        "left": "{mode}, {kwh} kWh left",
+    },
 }
+"""The parts of the sentence about a mode; `left` is what its car lacks still."""
 
 
 def mode_name(mode: str, language: str) -> str:

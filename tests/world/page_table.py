@@ -68,6 +68,7 @@ PAGES = (
     PageRow("/site/limit", "/site/limit", ADMINS, ("",)),
     PageRow("/site/dimmings", "/site/dimmings", BOOKS),
     PageRow("/site/dimmings.csv", "/site/dimmings.csv", BOOKS),
+    PageRow("/mode", "/mode", ADMINS | DRIVERS, ("",)),
     PageRow("/chargers", "/chargers", ADMINS, ("",)),
     PageRow("/chargers/<charge_point>", "/chargers/garage", ADMINS, CHARGER_FORMS),
     PageRow("/chargers/<charge_point>/reset", "/chargers/garage/reset", ADMINS),

@@ -185,6 +185,7 @@ def _require_own_connectors(
         if open_.account == person.account
     }
     known = charging.known_connectors(db, charge_point_id)
+    # Without a number the mode would be that of all connectors.
     if not own or not own.issuperset(known if connector_id is None else [connector_id]):
         raise NotPermitted(f"{FORBIDDEN}: {person.account} does not charge there now")
 

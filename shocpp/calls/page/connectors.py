@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from shocpp.calls.display import STALE_MS, connector_answer
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.limits import Limits
+from shocpp.calls.page.modes import Modes
 from shocpp.calls.page.starts import (
     SHOWN_MS,
     card_of,
@@ -87,6 +88,7 @@ class Connectors:
         }
         self._calls = newest_calls(db, now_ms)
         self._limits = Limits(db, settings, now_ms)
+        self._modes = Modes(db, settings, self._files, now_ms)
 
     def tiles(self) -> Iterator[Tile]:
         """Yield the tile of each connector, in no particular order."""
@@ -168,8 +170,7 @@ class Connectors:
         """Return the tile of a connector with all that the view may see of it."""
         if running is not None:
             tile = self._with_session(tile, running)
-        limit = self._limits.text(tile.charge_point, tile.connector_id)
-        tile = tile._replace(limit=limit)
+        tile = self._with_choices(tile, running)
         if not charge_point.is_connected:
             since = moment(charge_point.last_seen_ms, self._now_ms, self._zone, self._language)
             phrase = self._words["not_connected"].format(since=since)
@@ -192,6 +193,14 @@ class Connectors:
         if answer.power and running is not None:
             tile = self._with_age(tile, charge_point, running)
         return self._with_outcome(tile, charge_point)
+
+    def _with_choices(self, tile: Tile, running: Running | None) -> Tile:
+        """Return a tile with the limit and the mode of its connector."""
+        place = tile.charge_point, tile.connector_id
+        account_index = None if running is None else running.account_index
+        mode, end_ms = self._modes.text(*place, account_index), self._modes.end_ms(*place)
+        tile = tile._replace(limit=self._limits.text(*place), mode=mode)
+        return tile if end_ms is None else _changing(tile, end_ms)
 
     def _with_session(self, tile: Tile, running: Running) -> Tile:
         """Return a tile with the open transaction of its connector."""

@@ -18,6 +18,7 @@ from shocpp.configuration.charge_points import (
 )
 from shocpp.configuration.files import Stamp, stamp_of
 from shocpp.configuration.power.keys import Power
+from shocpp.configuration.site.conf import parse_site
 from shocpp.configuration.site.file import known_members, load_site
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
@@ -83,6 +84,12 @@ def _present_accounts(db: Database, settings: Settings) -> tuple[Accounts, bool]
     return _accounts(path, stamp, settings.zone, stored, bound)
 
 
+def has_site_meter(db: Database, settings: Settings) -> bool:
+    """Return True if the site.json in force has a meter."""
+    text = properties.stored_site(db)
+    return text is not None and _has_meter(settings.site_file, text)
+
+
 def present_allowlist(db: Database, settings: Settings) -> Allowlist:
     """Return the allowlist in force, without the other files."""
     path = settings.charge_points_file
@@ -134,6 +141,15 @@ def _is_site_broken(path: Path, _stamp: Stamp, known: tuple[tuple[str, Power | N
     except ConfigError:
         return True
     return False
+
+
+@lru_cache(maxsize=4)
+def _has_meter(path: Path, text: str) -> bool:
+    try:
+        return parse_site(text, str(path), None).meter is not None
+    # An older version accepted this text.
+    except ConfigError:
+        return False
 
 
 @lru_cache(maxsize=4)

@@ -38,6 +38,7 @@ class Tile(NamedTuple):
     since          the start of the session if `phrase` does not say it
     age            the age of a stale power
     limit          the limit of its current with the reason, empty if there is none
+    mode           how its car charges, if that is chosen or no plain default
     reason         why the newest start was refused
     outcome        the outcome of the newest Call from the page
     transaction    the id of the open transaction that STOP ends, as text
@@ -60,6 +61,7 @@ class Tile(NamedTuple):
     account: str = ""
     card: str = ""
     limit: str = ""
+    mode: str = ""
     reason: str = ""
     outcome: str = ""
     transaction: str = ""
@@ -85,7 +87,7 @@ class Tile(NamedTuple):
 
 FIELDS = (
     *("name", "place", "state", "action", "phrase", "power", "energy", "amount", "since", "age"),
-    *("account", "card", "limit", "reason", "outcome", "transaction"),
+    *("account", "card", "limit", "mode", "reason", "outcome", "transaction"),
 )
 """The texts of a tile."""
 

@@ -23,16 +23,9 @@ from shocpp.admission.people import permits
 from shocpp.admission.people.permits import NotPermitted
 from shocpp.admission.people.roles import CHARGE, SEE, SEE_NAMES, SET_MODE, SET_SITE
 from shocpp.calls.addressing import address, resolve_identity
-from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
 from shocpp.calls.placing import CallOptions, place
 from shocpp.calls.restarts import await_return, is_restart
-from shocpp.errors import (
-    ConfigError,
-    ShocppError,
-    StoreUnavailable,
-    UnusableDatabase,
-    UsageError,
-)
+from shocpp.errors import ShocppError
 from shocpp.interfaces.api.openapi import openapi_document
 from shocpp.interfaces.api.parameters import ACCOUNTING, METER_VALUES, read_query
 from shocpp.interfaces.api.permissions import (
@@ -51,6 +44,7 @@ from shocpp.interfaces.api.redaction import (
     transactions_for,
 )
 from shocpp.interfaces.api.site_readings import record_reading
+from shocpp.interfaces.api.statuses import STATUS_OF_ERROR
 from shocpp.interfaces.cgi import SLOT_TIMEOUT_S
 from shocpp.interfaces.http.addresses import address_of_caller
 from shocpp.interfaces.http.callers import Callers
@@ -69,15 +63,6 @@ LONGEST_BODY = 65_536
 
 The longest text of OCPP, a certificate chain, has 10 000 characters.
 """
-
-# The first class that matches counts, so a subclass stands before its base.
-STATUS_OF_ERROR: tuple[tuple[type[ShocppError], int], ...] = (
-    *((kind, REPORTS[outcome].api) for kind, outcome in OUTCOME_OF_ERROR),
-    (UsageError, HTTPStatus.NOT_FOUND),
-    (UnusableDatabase, HTTPStatus.SERVICE_UNAVAILABLE),
-    (ConfigError, HTTPStatus.INTERNAL_SERVER_ERROR),
-    (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-)
 
 Content = dict[str, Any]
 View = Callable[..., Content]

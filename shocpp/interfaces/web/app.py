@@ -38,6 +38,7 @@ from shocpp.interfaces.web.pages.chargers.configuration import Configuration
 from shocpp.interfaces.web.pages.chargers.dimmings import DimmingPages
 from shocpp.interfaces.web.pages.chargers.frames import Frames
 from shocpp.interfaces.web.pages.chargers.limits import LimitPages
+from shocpp.interfaces.web.pages.chargers.modes import ModePages
 from shocpp.interfaces.web.pages.chargers.overview import Overview
 from shocpp.interfaces.web.pages.chargers.sticker import Stickers
 from shocpp.interfaces.web.pages.check import CheckPages
@@ -70,8 +71,8 @@ log = logging.getLogger(__name__)
 
 PAGES: tuple[Callable[[Settings, Connect], FormPages], ...] = (
     *(AccountPages, RemovalPages, AccountStatementPages, OwnAccountPages, PricePages),
-    *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, LimitPages, Stickers),
-    *(DayPages, DimmingPages, PhonePages, SetupPages),
+    *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, LimitPages, ModePages),
+    *(DayPages, DimmingPages, Stickers, PhonePages, SetupPages),
     *(LetterheadPages, PeoplePages, DevicePages, CannedCallPages, CheckPages),
 )
 """The pages with forms."""

@@ -19,10 +19,19 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from shocpp.admission.people.roles import ADMINISTER, CHARGE, COMMAND, SEE, SEE_NAMES, Person
+from shocpp.admission.people.roles import (
+    ADMINISTER,
+    CHARGE,
+    COMMAND,
+    SEE,
+    SEE_NAMES,
+    SET_MODE,
+    Person,
+)
 from shocpp.calls.page.connectors import may_use
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.limits import are_limits_there, limit_forms
+from shocpp.calls.page.modes import ModeForm, Modes, mode_forms
 from shocpp.calls.page.starts import choices, start, stop
 from shocpp.calls.page.strangers import public_charger
 from shocpp.calls.page.tile import STOP, tile_id
@@ -43,10 +52,12 @@ from shocpp.interfaces.web.access import (
 )
 from shocpp.interfaces.web.navigation import navigation_of
 from shocpp.interfaces.web.own_addresses import charger_address
+from shocpp.interfaces.web.pages.chargers.modes import mode_names
 from shocpp.interfaces.web.pages.form_pages import not_there, see
 from shocpp.interfaces.websocket.upgrades import refuse_broken_upgrade
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
+from shocpp.language.pages.modes import MODE_FORM
 from shocpp.language.pages.site import LIMIT_FORM
 from shocpp.ocpp.identity import is_identity
 from shocpp.settings import Settings
@@ -98,7 +109,8 @@ class Now:
 
     @property
     def _words(self) -> dict[str, str]:
-        return {**SENTENCES[self._settings.language], **LIMIT_FORM[self._settings.language]}
+        language = self._settings.language
+        return {**SENTENCES[language], **LIMIT_FORM[language], **MODE_FORM[language]}
 
     def add_to(self, app: Flask) -> None:
         """Register the views."""
@@ -263,6 +275,8 @@ class Now:
             "tiles": found,
             "choices": choices(accounts, person.account, moment_ms) if may_charge else [],
             "limits": limit_forms(db, settings, found, moment_ms) if has_limits else {},
+            "mode_forms": self._mode_forms(db, person, found, moment_ms),
+            "modes": mode_names(settings.language),
         }
         if only is not None:
             return values
@@ -276,6 +290,15 @@ class Now:
                 month=Month.of_moment(moment_ms, settings.zone).spelled(settings.language)
             ),
         }
+
+    def _mode_forms(
+        self, db: Database, person: Person, found: list[Tile], moment_ms: int
+    ) -> dict[str, ModeForm]:
+        """Return the forms of modes; none while there is nothing to choose from."""
+        if not person.may(SET_MODE):
+            return {}
+        known = Modes(db, self._settings, present_files(db, self._settings), moment_ms)
+        return mode_forms(known, found, person.account) if known.are_there else {}
 
     def _frame(self) -> dict[str, Any]:
         """Return the values of the layout."""

@@ -158,6 +158,7 @@ def choose_mode(
         conf = site_conf(db, settings)
         if conf is None or conf.meter is None:
             raise NoSun("solar needs a meter of the site; write one into site.json (docs/power.md)")
+    # A meter that is silent now is accepted: the sun comes back, and so may the meter.
     row = identities.row_of(db, name) or 0
     with db.writing(keys=NO_KEYS.at(name)):
         if wanted is None:
@@ -178,6 +179,7 @@ def _choice(
 ) -> ModeChoice:
     """Return the choice for a connector: identity, row of the charger, and number."""
     name, row, connector_id = place
+    # A goal counts from the choice, also in the middle of a transaction.
     register = modes.register(db, row, connector_id)
     return ModeChoice(
         name,

@@ -65,6 +65,7 @@ def _settled(db: Database, choice: ModeChoice, now_ms: int) -> ModeChoice | None
     # A disk that is nearly full takes no events.
     if present is not None:
         statuses = sorted([*statuses, present], key=lambda one: one.received_ms)
+    # The next car is that of a choice without one, also if it is gone again by now.
     car_ms = choice.car_ms
     if car_ms is None:
         car_ms = arrival_ms(statuses, stays, choice.chosen_ms)
@@ -74,6 +75,7 @@ def _settled(db: Database, choice: ModeChoice, now_ms: int) -> ModeChoice | None
         return None
     from_wh = choice.from_wh
     if choice.goal_wh is not None and from_wh is None:
+        # The car came after the choice: all that it charges counts.
         register = modes.register(db, row, connector_id)
         from_wh = None if register is None else register.begin_wh
     return choice._replace(car_ms=car_ms, from_wh=from_wh)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from shocpp.configuration.charge_points import Allowlist
+from shocpp.configuration.power.default_modes import default_mode
 from shocpp.configuration.site.conf import SiteConf
 from shocpp.energy.model import FAST, SOLAR, Goal, Key, Wish
 from shocpp.ledger.accounts import Accounts
@@ -34,24 +35,14 @@ def wishes(
     for key, session in sessions.items():
         choice = choices.get((identity_key(key[0]), key[1]))
         if choice is None:
-            wish = Wish(default_mode(allowlist, accounts, key[0], session))
+            wish = Wish(
+                default_mode(allowlist, accounts, key[0], session and session.account_index)
+            )
         else:
             wish = Wish(choice.mode, _goal(db, choice, session))
         has_sun = conf is not None and conf.meter is not None
         found[key] = wish if has_sun or wish.mode != SOLAR else wish._replace(mode=FAST)
     return found
-
-
-def default_mode(
-    allowlist: Allowlist, accounts: Accounts, charge_point_id: str, session: OpenSession | None
-) -> str:
-    """Return the mode of a connector for which nobody has chosen one."""
-    if session is not None:
-        account = accounts.by_index.get(session.account_index)
-        if account is not None and account.mode is not None:
-            return account.mode
-    entry = allowlist.entry(charge_point_id)
-    return (None if entry is None else entry.power.mode) or FAST
 
 
 def _goal(db: Database, choice: ModeChoice, session: OpenSession | None) -> Goal | None:
@@ -61,15 +52,4 @@ def _goal(db: Database, choice: ModeChoice, session: OpenSession | None) -> Goal
     if choice.from_wh is None or session is None:
         return Goal(choice.goal_wh, choice.by_ms)
     register = modes.register(db, session.charge_point, session.connector_id)
-    return Goal(left_wh(choice, register), choice.by_ms)
-
-
-def left_wh(choice: ModeChoice, register: modes.Register | None) -> int:
-    """Return the energy that the car of a choice with a goal lacks still."""
-    goal_wh, from_wh = choice.goal_wh or 0, choice.from_wh
-    if register is None or from_wh is None:
-        return goal_wh
-    # Registers of some chargers begin anew with each transaction.
-    if register.newest_wh < from_wh:
-        from_wh = register.begin_wh
-    return max(0, goal_wh - max(0, register.newest_wh - from_wh))
+    return Goal(modes.left_wh(choice, register), choice.by_ms)

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 from shocpp.ocpp.identity import identity_key
+from shocpp.store.changes import CONNECTOR
+from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 
 LATEST_STATUSES, LATEST_TRANSACTIONS = 200, 20
@@ -60,22 +62,25 @@ class Register(NamedTuple):
 
 def choose(db: Database, choice: ModeChoice) -> None:
     """Store a mode in place of the one of its connector; its Charge Point must have a row."""
+    row = identities.row_of(db, choice.charge_point_id) or 0
     db.execute(
         "INSERT OR REPLACE INTO mode_choice (charge_point, connector_id, mode, until_ms, goal_wh,"
-        " by_ms, from_wh, chosen_by, chosen_ms, car_ms)"
-        " SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM charge_point WHERE identity_key = ?",
-        (*choice[1:], identity_key(choice.charge_point_id)),
+        " by_ms, from_wh, chosen_by, chosen_ms, car_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (row, *choice[1:]),
     )
+    db.changes.note(CONNECTOR, row, choice.connector_id)
 
 
-def withdraw(db: Database, charge_point_id: str, connector_id: int | None) -> bool:
-    """Delete the mode of a connector, or with None all of a charger; False if there was none."""
-    cursor = db.execute(
+def withdraw(db: Database, charge_point_id: str, connector_id: int | None) -> None:
+    """Delete the mode of a connector, or with None all of a charger."""
+    deleted = db.execute(
         "DELETE FROM mode_choice WHERE (?1 IS NULL OR connector_id = ?1)"
-        " AND charge_point = (SELECT id FROM charge_point WHERE identity_key = ?2)",
+        " AND charge_point = (SELECT id FROM charge_point WHERE identity_key = ?2)"
+        " RETURNING charge_point, connector_id",
         (connector_id, identity_key(charge_point_id)),
     )
-    return cursor.rowcount > 0
+    for row, connector in deleted.fetchall():
+        db.changes.note(CONNECTOR, row, connector)
 
 
 def stored(db: Database) -> list[ModeChoice]:
@@ -136,3 +141,14 @@ def register(db: Database, charge_point: int, connector_id: int) -> Register | N
         (charge_point, connector_id),
     ).fetchone()
     return Register(*row) if row else None
+
+
+def left_wh(choice: ModeChoice, register: Register | None) -> int:
+    """Return the energy that the car of a choice with a goal lacks still."""
+    goal_wh, from_wh = choice.goal_wh or 0, choice.from_wh
+    if register is None or from_wh is None:
+        return goal_wh
+    # Registers of some chargers begin anew with each transaction.
+    if register.newest_wh < from_wh:
+        from_wh = register.begin_wh
+    return max(0, goal_wh - max(0, register.newest_wh - from_wh))

@@ -16,6 +16,7 @@ from flask import Flask, Response
 from shocpp.admission.people.roles import COMMAND, SEE_NAMES, Person
 from shocpp.calls.page.files import is_site_broken
 from shocpp.calls.page.limits import CHOSEN, LimitForm, limit_forms
+from shocpp.calls.page.modes import ModeForm
 from shocpp.calls.tiles import Tile, View, tiles
 from shocpp.clock import now_ms
 from shocpp.energy.model import (
@@ -28,6 +29,7 @@ from shocpp.energy.model import (
 )
 from shocpp.errors import StoreUnavailable, UnusableDatabase, UsageError
 from shocpp.interfaces.web.access import NoDatabase
+from shocpp.interfaces.web.pages.chargers.modes import forms_for, mode_names
 from shocpp.interfaces.web.pages.chargers.site_rows import group_rows, phase_rows
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
@@ -39,6 +41,7 @@ from shocpp.interfaces.web.pages.form_pages import (
 )
 from shocpp.language.dates import local_datetime
 from shocpp.language.page import SENTENCES, age
+from shocpp.language.pages.modes import MODE_FORM
 from shocpp.language.pages.site import LIMIT_FORM, SITE
 from shocpp.language.site import amperes, meter_text
 from shocpp.language.voice import moment
@@ -54,7 +57,10 @@ from shocpp.store.site.limits import LimitChoice
 
 PATH = "/site"
 
-WORDS = {language: {**LIMIT_FORM[language], **words} for language, words in SITE.items()}
+WORDS = {
+    language: {**LIMIT_FORM[language], **MODE_FORM[language], **words}
+    for language, words in SITE.items()
+}
 
 ALARMING = (REFUSES, IGNORES, SILENT, UNVERIFIABLE)
 """The standings in which a charger may draw more than its limit."""
@@ -67,6 +73,7 @@ class ConnectorRow(NamedTuple):
 
     limit      the limit with its reason, and `chosen` the choice behind it, if there is one
     facts      further facts, as words
+    mode       how its car charges, empty for the default that charges as ever
     """
 
     title: str
@@ -76,6 +83,8 @@ class ConnectorRow(NamedTuple):
     chosen: str
     facts: Sequence[str]
     form: LimitForm | None
+    mode: str = ""
+    mode_form: ModeForm | None = None
 
 
 class LimitPages(FormPages):
@@ -164,6 +173,7 @@ class LimitPages(FormPages):
                 forms: dict[str, LimitForm] = {}
                 if person.may(COMMAND):
                     forms = limit_forms(db, self._settings, found, moment_ms)
+                of_modes = forms_for(db, self._settings, person, found, moment_ms)
         except (StoreUnavailable, UnusableDatabase) as error:
             raise NoDatabase(error) from None
         points = {
@@ -176,7 +186,7 @@ class LimitPages(FormPages):
                 points.get((identity_key(tile.charge_point), tile.connector_id)),
                 forms.get(tile.id),
                 moment_ms,
-            )
+            )._replace(mode=tile.mode, mode_form=of_modes.get(tile.id))
             for tile in found
         ]
         is_in_use = present.has_rules or bool(present.choices or present.connectors)
@@ -200,6 +210,7 @@ class LimitPages(FormPages):
             is_dimmed=present.dim is not None and present.dim.is_dimmed,
             dim=None if present.dim is None else self._dim(present.dim),
             rows=rows,
+            modes=mode_names(self._settings.language),
             returned_here=any(row.form and row.form.form_id == returned.form for row in rows),
         )
 
