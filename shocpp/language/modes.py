@@ -39,6 +39,11 @@ PARTS = {
 """The parts of the sentence about a mode; `left` is what its car lacks still."""
 
 
+def mode_options(language: str) -> list[tuple[str, str]]:
+    """Return the modes with their names, in the order of their force."""
+    return list(MODES[language].items())
+
+
 def mode_name(mode: str, language: str) -> str:
     """Return the name of a mode; a word that is none stands for itself."""
     return MODES[language].get(mode, mode)

@@ -105,4 +105,4 @@ def test_a_wrong_form_comes_back_open_with_the_sentence(browser: Browser, server
         tab.page.locator(".mode-form button", has_text="Setzen").tap()
         wait_for(lambda: [one[4] for one in chosen_modes(server.home)] == [20_000])
         # The tile is the place of the form; a mistake does not lead away from it.
-        assert tab.page.url.endswith("/")
+        tab.page.wait_for_url(f"{tab.origin}/")

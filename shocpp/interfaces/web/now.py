@@ -52,9 +52,9 @@ from shocpp.interfaces.web.access import (
 )
 from shocpp.interfaces.web.navigation import navigation_of
 from shocpp.interfaces.web.own_addresses import charger_address
-from shocpp.interfaces.web.pages.chargers.modes import mode_names
 from shocpp.interfaces.web.pages.form_pages import not_there, see
 from shocpp.interfaces.websocket.upgrades import refuse_broken_upgrade
+from shocpp.language.modes import mode_options
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
 from shocpp.language.pages.modes import MODE_FORM
@@ -276,7 +276,7 @@ class Now:
             "choices": choices(accounts, person.account, moment_ms) if may_charge else [],
             "limits": limit_forms(db, settings, found, moment_ms) if has_limits else {},
             "mode_forms": self._mode_forms(db, person, found, moment_ms),
-            "modes": mode_names(settings.language),
+            "modes": mode_options(settings.language),
         }
         if only is not None:
             return values

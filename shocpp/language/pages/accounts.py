@@ -29,6 +29,9 @@ ACCOUNTS = {
         "mail_hint": "Mehrere durch Kommas getrennt. Der Absender steht bei Einstellungen.",
         "no_sender": "Noch geht keine E-Mail hinaus, weil der Absender fehlt: Er steht auf der "
         "Seite Einstellungen.",
+        "mode": "Ladeart",
+        "mode_hint": "So laden ihre Autos, wenn niemand etwas anderes wählt (docs/power.md).",
+        "mode_of_charger": "wie die Wallbox",
         "lang": "Sprache der Abrechnung",
         "lang_default": "wie eingestellt",
         "german": "Deutsch",
@@ -107,6 +110,9 @@ ACCOUNTS = {
         "mail_hint": "Separate several with commas. The sender is on the page Settings.",
         "no_sender": "No mail leaves yet, because its sender is missing: it is on the page "
         "Settings.",
+        "mode": "Mode",
+        "mode_hint": "How its cars charge if nobody chooses something else (docs/power.md).",
+        "mode_of_charger": "as the charger",
         "lang": "Language of the statement",
         "lang_default": "as configured",
         "german": "German",

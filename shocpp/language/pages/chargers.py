@@ -83,6 +83,9 @@ CHARGERS = {
         "tz_hint": "Nur wenn sie Zeiten ohne Zone sendet, zum Beispiel Europe/Berlin. Leer: UTC.",
         "default_tag": "Karte für Ladevorgänge ohne Karte",
         "default_tag_hint": "Für Wallboxen, die ohne Karte laden: die Kennung einer Karte.",
+        "mode": "Ladeart",
+        "mode_hint": "So laden Autos hier, wenn niemand etwas anderes wählt (docs/power.md).",
+        "no_mode": "nicht festgelegt (schnell)",
         "no_such_card": "Kein Konto hat die Karte „{card}“; trage sie zuerst bei ihrem Konto ein.",
         "connector": "Name von Anschluss {number}",
         "no_list": "Nimm sie zuerst auf: Solange es keine Liste gibt, kann der Server das Passwort "
@@ -177,6 +180,9 @@ CHARGERS = {
         "tz_hint": "Only if it sends times without a zone, such as Europe/Berlin. Empty: UTC.",
         "default_tag": "Card for sessions without a card",
         "default_tag_hint": "For chargers that charge without a card: the id of a card.",
+        "mode": "Mode",
+        "mode_hint": "How cars charge here if nobody chooses something else (docs/power.md).",
+        "no_mode": "not set (fast)",
         "no_such_card": "No account has the card “{card}”; add it to its account first.",
         "connector": "Name of connector {number}",
         "no_list": "Admit it first: as long as there is no list, the server cannot enter the "

@@ -216,3 +216,19 @@ def test_a_goal_that_is_reached_says_so_and_is_not_set_again(server: Server) -> 
     admin = PageBrowser(server)
     assert "Ladeart: Schnell, 5 kWh, noch 0,0 kWh" in words_of(admin.text("/"))
     assert mode_form(admin, "/").fields["kwh"] == ""
+
+
+def test_defaults_are_chosen_on_the_pages_of_account_and_charger(server: Server) -> None:
+    admin, home = PageBrowser(server), server.home
+    pages = (
+        ("/accounts/2", "/accounts/2/recipient", home.tags_file),
+        ("/chargers/garage", "/chargers/garage/details", home.charge_points_file),
+    )
+    for page, action, path in pages:
+        before = path.read_text()
+        assert admin.post(admin.form(page, action), mode="solar").status == 303
+        assert path.read_text().count('"mode": "solar"') == 1
+        assert admin.form(page, action).fields["mode"] == "solar"
+        assert admin.post(admin.form(page, action), mode="Solar").status == 422
+        assert admin.post(admin.form(page, action), mode="").status == 303
+        assert json.loads(path.read_text()) == json.loads(before)

@@ -49,6 +49,7 @@ from shocpp.interfaces.web.pages.form_pages import (
 )
 from shocpp.interfaces.web.pages.settings.devices import day_choices
 from shocpp.language.dates import parsed_day
+from shocpp.language.modes import mode_options
 from shocpp.language.month import Month, months_up_to
 from shocpp.language.pages.accounts import ACCOUNTS
 from shocpp.language.voice import moment
@@ -62,7 +63,7 @@ from shocpp.store.listings.in_use import used_cards
 PRESENTED_MS = 15 * 60_000
 """Milliseconds for which an unknown card that was held to a charger can be learned."""
 
-_RECIPIENT = ("name", "reference", "employer", "lang")
+_RECIPIENT = ("name", "reference", "employer", "lang", "mode")
 
 
 FIELDS_OF_ERRORS = {
@@ -210,6 +211,7 @@ class AccountPages(FormPages):
                 ("de", self.words["german"]),
                 ("en", self.words["english"]),
             ],
+            modes=[("", self.words["mode_of_charger"]), *mode_options(self._settings.language)],
         )
 
     # -- the forms of one account -----------------------------------------------------------------

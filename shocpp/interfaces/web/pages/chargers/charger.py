@@ -27,12 +27,13 @@ from shocpp.interfaces.web.pages.form_pages import (
     line_of,
     not_there,
 )
+from shocpp.language.modes import mode_options
 from shocpp.language.voice import STATES
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.store.database import Database
 from shocpp.store.listings.views import rows_at
 
-TEXTS = ("name", "meter_serial", "note", "tz", "default_tag")
+TEXTS = ("name", "meter_serial", "note", "tz", "default_tag", "mode")
 """The members of an entry that the form has as they are."""
 
 ADMISSIONS = {
@@ -109,6 +110,7 @@ class ChargerPage(LoginSheets):
             refused=refused_lines(self, attempts, beside=(remedies.PASSWORD, remedies.NO_PASSWORD)),
             details=self._details(entry),
             numbers=self._numbers(charger, connectors),
+            modes=[("", self.words["no_mode"]), *mode_options(self._settings.language)],
             # A form of a file with an error is refused in any case.
             seen="" if entry is None or trouble else self._seen(charger),
             model=self._chosen_model(charger),
@@ -209,6 +211,7 @@ class ChargerPage(LoginSheets):
             "note": entry.meter.note,
             "tz": None if entry.zone is None else entry.zone.key,
             "default_tag": entry.default_tag,
+            "mode": entry.power.mode,
         }
         return {key: text or "" for key, text in texts.items()}
 

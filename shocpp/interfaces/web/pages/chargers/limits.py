@@ -29,7 +29,7 @@ from shocpp.energy.model import (
 )
 from shocpp.errors import StoreUnavailable, UnusableDatabase, UsageError
 from shocpp.interfaces.web.access import NoDatabase
-from shocpp.interfaces.web.pages.chargers.modes import forms_for, mode_names
+from shocpp.interfaces.web.pages.chargers.modes import forms_for
 from shocpp.interfaces.web.pages.chargers.site_rows import group_rows, phase_rows
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
@@ -40,6 +40,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     add_form,
 )
 from shocpp.language.dates import local_datetime
+from shocpp.language.modes import mode_options
 from shocpp.language.page import SENTENCES, age
 from shocpp.language.pages.modes import MODE_FORM
 from shocpp.language.pages.site import LIMIT_FORM, SITE
@@ -210,7 +211,7 @@ class LimitPages(FormPages):
             is_dimmed=present.dim is not None and present.dim.is_dimmed,
             dim=None if present.dim is None else self._dim(present.dim),
             rows=rows,
-            modes=mode_names(self._settings.language),
+            modes=mode_options(self._settings.language),
             returned_here=any(row.form and row.form.form_id == returned.form for row in rows),
         )
 

@@ -30,7 +30,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     WrongField,
     add_form,
 )
-from shocpp.language.modes import MODES as NAMES
+from shocpp.language.modes import mode_options
 from shocpp.language.pages.modes import MODE_FORM, MODE_PAGE
 from shocpp.settings import Settings
 from shocpp.site.choices.limits import parse_until
@@ -46,11 +46,6 @@ from shocpp.store.database import Database
 PATH = "/mode"
 
 WORDS = {language: {**MODE_FORM[language], **words} for language, words in MODE_PAGE.items()}
-
-
-def mode_names(language: str) -> list[tuple[str, str]]:
-    """Return the modes and their names, in the order of the form."""
-    return [(mode, NAMES[language][mode]) for mode in MODES]
 
 
 def forms_for(
@@ -167,6 +162,6 @@ class ModePages(FormPages):
             status=status,
             returned=returned,
             rows=rows,
-            modes=mode_names(self._settings.language),
+            modes=mode_options(self._settings.language),
             returned_here=returned_here,
         )
