@@ -127,7 +127,7 @@ class DimmingPages(FormPages):
             self._moment(row.began),
             self.words["goes_on"] if row.ended is None else self._moment(row.ended),
             "" if row.seconds is None else hours(row.seconds),
-            f"{row.limit_w} W",
+            f"{row.limit_w}\u00a0W",
             SOURCES[language].get(row.source, row.source),
         )
 
