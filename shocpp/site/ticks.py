@@ -167,8 +167,8 @@ class Ticks:
         self._state = decision.state
 
     def _spread(self, gathered: Gathered, state: State, decision: Decision, moment_ms: int) -> None:
-        """Delay raises by different times after an outage of the server or of the meter."""
-        was_out = 0 < state.decided_ms < moment_ms - OUTAGE_MS
+        """Delay raises by different times after an outage of server or meter, or a dimming."""
+        was_out = 0 < state.decided_ms < moment_ms - OUTAGE_MS or self._dim.has_ended
         was_fallback = self._saved is not None and self._saved.verdict in FALLBACK
         if was_out or (was_fallback and decision.meter not in FALLBACK):
             self._calls.delay_raises(gathered, moment_ms)

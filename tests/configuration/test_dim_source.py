@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.configuration.json_paths import parse_path
-from shocpp.configuration.power.keys import Power
+from shocpp.configuration.power.keys import Power, power_of
 from shocpp.configuration.site.conf import SiteConf, parse_site
 from shocpp.configuration.site.dim_source import DimInput, signal_of, signal_value
 from shocpp.errors import ConfigError, UsageError
@@ -108,6 +108,12 @@ def test_watts_that_do_not_carry_a_charger_are_refused_with_both() -> None:
     assert "dimmed_w is 4100 W, but 'garage' needs 4140 W" in sentence
     assert parsed(known, dimmed_w=4140, dim={"posted": True}).rules.dimmed_w == 4140
     assert parsed({"yard": known["yard"]}, dimmed_w=1400, dim={"posted": True})
+
+
+def test_a_charger_that_can_switch_its_phases_needs_one() -> None:
+    garage = power_of({"phase_switch": {"means": "number_phases"}}, "garage")
+    known = {"garage": garage}
+    assert parsed(known, dimmed_w=1400, dim={"posted": True}).rules.dimmed_w == 1400
 
 
 def test_the_neediest_charger_is_named() -> None:

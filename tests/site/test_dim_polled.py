@@ -47,8 +47,13 @@ def test_a_relay_dims_and_frees_within_two_polls(db: Database, migrated_home: Ho
         wait_for(lambda: not is_dimmed() and dimmings.newest_signal(db))
         here.document = {"ison": True}
         wait_for(is_dimmed, 5)
+        assert not following.has_ended
         here.document = {"ison": False}
         wait_for(lambda: not is_dimmed(), 5)
+        # The cars are not to begin all at once.
+        assert following.has_ended
+        assert not is_dimmed()
+        assert not following.has_ended
         following.end()
     (dimming,) = dimmings.begun_between(db, 0, now_ms() + 1)
     assert (dimming.limit_w, dimming.source) == (4200, "polled")

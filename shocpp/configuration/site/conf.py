@@ -163,7 +163,7 @@ def _dimmed_w(keys: Mapping[str, Located], known: Mapping[str, Power | None] | N
 def least_w(power: Power) -> int:
     """Return the least power with which a charger charges, in W."""
     # One that can switch charges on one phase.
-    phases = 1 if getattr(power, "phase_switch", None) else len(power.phases)
+    phases = 1 if power.phase_switch is not None else len(power.phases)
     return power.min_ma * phases * VOLT // 1000
 
 

@@ -8,7 +8,7 @@ from shocpp.configuration.site.conf import SiteConf
 from shocpp.configuration.site.dim_source import POLLED, DimInput, signal_of
 from shocpp.errors import UsageError
 from shocpp.settings import Settings
-from shocpp.site.inputs.dim_signal import note_dimmed, note_lost, settle_signal
+from shocpp.site.inputs.dim_signal import is_dimmed_now, note_dimmed, note_lost, settle_signal
 from shocpp.site.inputs.polled import NoReading, body_of, without_query
 from shocpp.site.inputs.polling import Polling
 from shocpp.store.database import Database
@@ -44,13 +44,15 @@ class DimPolling(Polling[DimReading]):
 class DimFollowing:
     """The signal of the site.json in force, for the leader; for one thread.
 
-    It polls the input, if it is to be polled, and keeps the log of dimmings in step.
+    It polls the input, if it is to be polled, and keeps the log of dimmings in step. `has_ended` is
+    True if a dimming has ended since the last call of `settle`.
     """
 
     def __init__(self, settings: Settings, wake: Callable[[], object]) -> None:
         """Create it without polls; `wake` is called after each reading."""
         self._settings, self._wake = settings, wake
         self._polling: DimPolling | None = None
+        self._is_dimmed = self.has_ended = False
 
     def settle(self, db: Database, conf: SiteConf | None, moment_ms: int) -> None:
         """Note what the input says; a decision may follow.
@@ -71,6 +73,8 @@ class DimFollowing:
             if failed_ms is not None and moment_ms - failed_ms >= FAILED_MS:
                 note_lost(db, self._settings, source=POLLED, lost_ms=failed_ms, now_ms=moment_ms)
         settle_signal(db, conf, moment_ms)
+        is_dimmed = is_dimmed_now(db, conf, moment_ms)
+        self._is_dimmed, self.has_ended = is_dimmed, self._is_dimmed and not is_dimmed
 
     @property
     def trouble(self) -> str | None:
