@@ -358,6 +358,15 @@ LEFT JOIN site_reading AS reading ON reading.id = newest
 LEFT JOIN site_state AS state ON state.id = 1
 WHERE newest IS NOT NULL OR state.id IS NOT NULL;
 
+CREATE VIEW dimmings AS
+-- When the grid operator has dimmed the chargers; ended_at is NULL while it goes on.
+SELECT strftime('%Y-%m-%dT%H:%M:%fZ', began_ms / 1000.0, 'unixepoch')             AS began_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', ended_ms / 1000.0, 'unixepoch')             AS ended_at,
+       limit_w,
+       source
+FROM dimming
+ORDER BY began_ms, id;
+
 CREATE VIEW meter_values AS
 -- All samples of MeterValues and transactionData, read from the stored frames. Members that are
 -- missing in a sample have the defaults of OCPP 1.6 §7.43. Readings whose frame was dropped (0) are

@@ -31,6 +31,9 @@ def write(path: Path, text: str) -> None:
     new.replace(path)
 
 
+KNOWN = {"garage": Power(), "yard": Power()}
+
+
 def limit_a(file: SiteFile) -> float | None:
     """Return the limit in force of the site, or None without limits."""
     site = file.site(None)
@@ -38,11 +41,12 @@ def limit_a(file: SiteFile) -> float | None:
 
 
 def test_the_example_is_valid_and_has_known_keys() -> None:
-    site = load_site(ROOT / "conf" / "site.json.example", {"garage", "yard"})
+    site = load_site(ROOT / "conf" / "site.json.example", KNOWN)
     assert site.rules.limit_ma == 35_000
     assert site.members == {"garage": ("Tiefgarage",), "yard": ("Tiefgarage",)}
     assert site.meter is not None
     assert len(site.meter.paths) == 3
+    assert site.dim is not None
 
 
 def test_without_the_file_there_are_no_limits(path: Path, caplog: pytest.LogCaptureFixture) -> None:
