@@ -6,6 +6,7 @@ A pairwise choice of the looks, of which `make pages` (SHOCPP_PAGES=all) takes a
 import os
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from tests.world.home import Home
 from tests.world.machine import needs
 from tests.world.people import cookie_of
 from tests.world.server import Server
+from tests.world.stored_day import store_day
 
 TOKEN = "correct-horse-battery"
 LANGUAGES = ("de", "en")
 COLOURS = ("light", "dark")
 WIDTHS = (1200, 320, 360)
+YESTERDAY = datetime.now(UTC).date() - timedelta(1)
 PAGES = {
     "empty": "/",
     "busy": "/",
@@ -36,6 +39,7 @@ PAGES = {
     "calls": "/settings/calls",
     "check": "/check",
     "limits": "/site",
+    "day": f"/site/day/{YESTERDAY}",
     "own": "/account",
     "account": "/accounts/1",
     "invitation": "/accounts/1",
@@ -138,6 +142,8 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
                 tab.page.locator("[role=alert]").wait_for()
             if page == "limits":
                 tab.page.locator(".limit-form summary").first.click()
+            if page == "day":
+                tab.run("for (const one of document.querySelectorAll('details')) one.open = true")
             if page == "invitation":
                 tab.page.locator("#invite button").first.click()
                 tab.page.locator(".qr").wait_for()
@@ -154,6 +160,7 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
     try:
         examine("empty")
         with scenes.busy(server):
+            store_day(server.home, YESTERDAY)
             for page in [page for page in PAGES if page not in ("empty", "broken")]:
                 examine(page)
         scenes.damage(server.home)
