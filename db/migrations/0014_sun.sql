@@ -91,6 +91,7 @@ CREATE TABLE set_point_change (
     limit_ma     INTEGER,                   -- of its session; NULL: none
     base_ma      INTEGER,                   -- in force without the server; NULL: none
     mode         TEXT NOT NULL,
-    reason       TEXT NOT NULL
+    reason       TEXT NOT NULL,
+    next_ms      INTEGER                    -- when it was to change; NULL: unknown
 ) STRICT;
 CREATE INDEX set_point_change_by_time ON set_point_change (moment_ms);

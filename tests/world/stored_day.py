@@ -44,6 +44,13 @@ def limits_ma(hour: float) -> tuple[int | None, int | None]:
     return garage, yard
 
 
+def _reason(key: tuple[str, int], limit_ma: int | None) -> str:
+    """Return the key of the reason for a limit."""
+    if limit_ma is None:
+        return "base"
+    return ("sun" if limit_ma else "no_sun") if key == GARAGE else "limit_of"
+
+
 def minutes() -> Iterator[tuple[int, float]]:
     """Yield the minutes of a day with their hours."""
     yield from ((minute, minute / 60) for minute in range(24 * 60))
@@ -63,9 +70,9 @@ def store_day(home: Home, day: date, hours: float = 24) -> None:
             limits = dict(zip((GARAGE, YARD), limits_ma(hour), strict=True))
             drawn = {key: PHASES * VOLT * (one or 0) // 1000 for key, one in limits.items()}
             points = [
-                set_point(
-                    *key, one, "house_leaves" if one else "base" if one is None else "no_room"
-                )._replace(mode="solar" if key == GARAGE else "fast")
+                set_point(*key, one, _reason(key, one))._replace(
+                    mode="solar" if key == GARAGE else "fast"
+                )
                 for key, one in limits.items()
             ]
             grid_w = HOUSE_W - sun_w(hour) + sum(drawn.values())

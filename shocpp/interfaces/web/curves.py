@@ -64,6 +64,7 @@ def steps_of(values: Sequence[int | None], width: float) -> list[Step]:
     for number, value in enumerate(values):
         if value is None:
             continue
+        # Places have two decimals: the page has some thousand of them.
         begin, end = round(number * width, 2), round((number + 1) * width, 2)
         if steps and steps[-1].end == begin and steps[-1].value == value:
             begin = steps.pop().begin

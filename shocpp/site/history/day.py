@@ -173,6 +173,7 @@ class _Reading:
         if conf is not None:
             stale_ms = max(stale_ms, conf.rules.stale_ms)
             share = sum(conf.rules.split)
+        # The last reading of the day before counts into this one.
         begin_ms = self._begin_ms - stale_ms
         rows = readings.between(self._db, begin_ms, self._until_ms)
         moments_ms = [row.received_ms for row in rows]
@@ -185,7 +186,7 @@ class _Reading:
         changes: dict[Key, list[SetPointChange]] = {}
         for change in history.changes_between(self._db, self._begin_ms, self._until_ms):
             known = changes.setdefault((change.charge_point_id, change.connector_id), [])
-            if not known or known[-1][3:] != change[3:]:
+            if not known or _decided(known[-1]) != _decided(change):
                 known.append(change)
         return {
             key: [
@@ -199,7 +200,9 @@ class _Reading:
 
     def _text(self, row: SetPointChange) -> SetPointText:
         limit_ma = row.base_ma if row.limit_ma is None else row.limit_ma
-        sentence = reason_text(reason_of(row.reason), limit_ma, self._settings.language)
+        # The time to the next change is that of the moment at which it was decided.
+        left_ms = None if row.next_ms is None else row.next_ms - row.moment_ms
+        sentence = reason_text(reason_of(row.reason), limit_ma, self._settings.language, left_ms)
         return SetPointText(row.limit_ma, row.base_ma, row.mode, sentence)
 
     def _intervals_of(self, account: str) -> dict[Key, list[Interval]]:
@@ -217,6 +220,7 @@ class _Reading:
 def _power_w(reading: SiteReading, share: float) -> int:
     """Return the power of a reading; of a sum `share` is on the phases together."""
     total_ma = sum(reading.currents_ma)
+    # The whole sum is on each phase if nobody knows its shares: they are 3 together.
     return round(total_ma / (share if reading.is_sum else 1) * VOLT / 1000)
 
 
@@ -241,6 +245,11 @@ def _until_next(
 ) -> Iterator[tuple[Row, int]]:
     """Yield each row with the moment of the one behind it."""
     yield from zip(rows, [*moments_ms, until_ms][1:], strict=True)
+
+
+def _decided(row: SetPointChange) -> tuple[int | None, int | None, str, str]:
+    """Return what makes a set point another one: a new leader stores it once more."""
+    return row.limit_ma, row.base_ma, row.mode, row.reason
 
 
 def _is_used(

@@ -59,6 +59,7 @@ class HistoryMemory:
         former, new = self._points.get(point[:2]), _point(point, moment_ms)
         if former is None or former.limits != new.limits:
             return True
+        # Two reasons may alternate with each decision.
         has_passed = abs(moment_ms - former.moment_ms) >= STEP_MS
         return has_passed and former.reason_key != new.reason_key
 
@@ -86,6 +87,7 @@ def _is_due(former: _Power | None, power_w: int, moment_ms: int) -> bool:
     passed_ms = abs(moment_ms - former.moment_ms)
     if passed_ms < STEP_MS or power_w == former.power_w == 0:
         return False
+    # A car that begins or ends is a step, however little it draws.
     least_w = max(LEAST_STEP_W, LEAST_STEP_SHARE * former.power_w)
     is_other = abs(power_w - former.power_w) >= least_w or (power_w > 0) != (former.power_w > 0)
     return is_other or (power_w > 0 and passed_ms >= REPEAT_MS)

@@ -32,6 +32,7 @@ class SetPointChange(NamedTuple):
     base_ma: int | None
     mode: str
     reason: str
+    next_ms: int | None = None
 
 
 class AccountSession(NamedTuple):
@@ -65,7 +66,7 @@ def record(
         if charge_point is not None:
             db.execute(
                 "INSERT INTO set_point_change (charge_point, connector_id, moment_ms, limit_ma,"
-                " base_ma, mode, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " base_ma, mode, reason, next_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     charge_point,
                     point.connector_id,
@@ -74,6 +75,7 @@ def record(
                     point.base_ma,
                     point.mode,
                     point.reason,
+                    point.next_ms,
                 ),
             )
 
@@ -102,7 +104,7 @@ def changes_between(db: Database, begin_ms: int, end_ms: int) -> list[SetPointCh
     They include the newest earlier one of each connector: it is in force when they begin.
     """
     rows = db.execute(
-        "SELECT charge_point_id, connector_id, moment_ms, limit_ma, base_ma, mode, reason"
+        "SELECT charge_point_id, connector_id, moment_ms, limit_ma, base_ma, mode, reason, next_ms"
         " FROM set_point_change JOIN charge_point ON charge_point.id = charge_point"
         " WHERE moment_ms >= ?1 AND moment_ms < ?2 OR set_point_change.id IN"
         " (SELECT max(id) FROM set_point_change WHERE moment_ms < ?1"
@@ -125,6 +127,8 @@ def sessions_of(
     `first_month` is the month (YYYY-MM) of its begin: later records are those of these months. Open
     transactions that another one has followed are left out, because nobody knows their end.
     """
+    # By the clock of the server, as the powers: by that of a charger which is wrong, the power of
+    # another person's car might lie within. A stop by hand has the time that a human has typed.
     indices = "IN (SELECT value FROM json_each(:indices))"
     rows = db.execute(
         "SELECT charge_point_id, record.connector_id, started.received_ms,"

@@ -51,6 +51,7 @@ def purge(db: Database, before_ms: int) -> None:
 
 def thin(db: Database, begin_ms: int, end_ms: int, step_ms: int) -> None:
     """Delete all but the first reading of each step of time, from a moment to before another."""
+    # The rest stay as they were received: a mean of them would be no reading of the meter.
     db.execute(
         "DELETE FROM site_reading WHERE received_ms >= ?1 AND received_ms < ?2 AND id NOT IN"
         " (SELECT min(id) FROM site_reading WHERE received_ms >= ?1 AND received_ms < ?2"

@@ -77,8 +77,8 @@ def test_the_page_has_sun_house_grid_and_each_car_with_its_reasons(
     assert "Netz 51,2 kWh Bezug, 8,6 kWh Einspeisung" in words
     assert "Garage 39,6 kWh" in words
     assert "=Hof 44,2 kWh" in words
-    assert "08:00 Nur Sonne 0 A: im Moment ist kein Strom frei" in words
-    assert "19:00 Schnell 16 A: mehr lässt das Haus gerade nicht übrig" in words
+    assert "08:00 Nur Sonne 0 A: wartet auf Sonne" in words
+    assert "19:00 Schnell 16 A: mehr ist nicht erlaubt" in words
     assert "09:30 6,09 0,00" in words, "a row of the table: sun, house …"
     kinds = re.findall('<path class="([a-z]+)" d="M[0-9.]+ [0-9.]+[VH]', text)
     assert kinds.count("cars") == 3 + 1, "of the site, of each car, and the one of the legend"
@@ -105,7 +105,7 @@ def test_the_files_have_the_same_values(server: Server) -> None:
     assert head == ["Zeit", "Zeit (UTC)", "Wallbox", "Modus", "Limit (A)", "Limit mit Grund"]
     assert [row[0] for row in rows] == sorted(row[0] for row in rows)
     night = [row[2:] for row in rows if row[0] == f"{day:%d.%m.%Y} 19:00:00"]
-    sentence = "16 A: mehr lässt das Haus gerade nicht übrig"
+    sentence = "16 A: mehr ist nicht erlaubt"
     assert night == [["'=Hof", "Schnell", "16", sentence]]
 
 

@@ -29,10 +29,13 @@ class History(Forecourt):
                 history.record(self.db, [((charger, 1), power_w)], (), self.now_ms)
             self.now_ms += MINUTE_MS
 
-    def decide(self, limit_ma: int | None, key: str = "house_leaves") -> None:
-        """Store a set point of the garage."""
+    def decide(
+        self, limit_ma: int | None, key: str = "house_leaves", left_ms: int | None = None
+    ) -> None:
+        """Store a set point of the garage, with the time to the next one."""
+        next_ms = None if left_ms is None else self.now_ms + left_ms
         with self.db.writing(keys=NO_KEYS):
-            points = [set_point(*KEY, limit_ma, key)._replace(mode="solar")]
+            points = [set_point(*KEY, limit_ma, key)._replace(mode="solar", next_ms=next_ms)]
             history.record(self.db, (), points, self.now_ms)
 
     def read(self, *currents_a: int, is_sum: bool = False, ago_ms: int = 0) -> None:
@@ -128,6 +131,13 @@ def test_repeated_set_points_are_one_span(office: History) -> None:
         (MINUTE_MS, 8_000, "solar", "8 A: mehr lässt das Haus gerade nicht übrig"),
         (MINUTE_MS, None, "solar", "6 A: hier lädt kein Auto"),
     ]
+
+
+def test_a_reason_has_the_time_that_it_had_then(office: History) -> None:
+    office.decide(6_000, "sun_short", 130_000)
+    office.now_ms += MINUTE_MS
+    (garage,) = office.day().connectors
+    assert garage.set_points[0].value.sentence == "6 A: Sonne reicht nicht; Stopp in 2:10"
 
 
 def test_the_set_point_of_the_day_before_goes_on(office: History) -> None:

@@ -46,12 +46,13 @@ def test_a_second_power_of_a_moment_replaces_the_first(db: Database) -> None:
 
 def test_set_points_of_a_span_include_those_in_force_at_its_begin(db: Database) -> None:
     for second, limit_ma in enumerate((6_000, 0, None)):
-        history.record(db, (), [POINT._replace(limit_ma=limit_ma)], NOW_MS + second)
+        point = POINT._replace(limit_ma=limit_ma, next_ms=limit_ma and NOW_MS)
+        history.record(db, (), [point], NOW_MS + second)
     history.record(db, (), [POINT._replace(charge_point_id="street")], NOW_MS)
     assert history.changes_between(db, NOW_MS + 2, NOW_MS + 9) == [
-        SetPointChange("street", 1, NOW_MS, 10_000, 6_000, "solar", "shares"),
-        SetPointChange("garage", 1, NOW_MS + 1, 0, 6_000, "solar", "shares"),
-        SetPointChange("garage", 1, NOW_MS + 2, None, 6_000, "solar", "shares"),
+        SetPointChange("street", 1, NOW_MS, 10_000, 6_000, "solar", "shares", None),
+        SetPointChange("garage", 1, NOW_MS + 1, 0, 6_000, "solar", "shares", 0),
+        SetPointChange("garage", 1, NOW_MS + 2, None, 6_000, "solar", "shares", None),
     ]
 
 

@@ -84,6 +84,7 @@ class CsvFiles:
             *(words["time"], words["utc"], words["connector"], words["mode"]),
             *(f"{words['limit']} (A)", words["reason"]),
         ]
+        # One list, because a shared limit moves from one car to another at one moment.
         rows = [(span, one.title) for one in self._day.connectors for span in one.set_points]
         for span, title in sorted(rows, key=lambda row: row[0].begin_ms):
             yield [

@@ -97,6 +97,7 @@ class DayPages(FormPages):
 
     def _day(self, base: str, person: Person, name: str) -> SiteDay:
         """Return the day of an address; raises Refused (404) for one that is none."""
+        # The address decides, not the role: none below /account has the house.
         account = person.account if base == ACCOUNT else None
         moment_ms = now_ms()
         wanted = self._date(name, moment_ms)
