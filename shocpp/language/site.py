@@ -193,6 +193,11 @@ def reason_text(
     return f"{limit}: {template.format_map(_Values(spelled))}{behind}"
 
 
+def counts_down(key: str) -> bool:
+    """Return True if the sentence of a reason has the time until the limit changes."""
+    return "{time}" in REASONS["en"].get(key, "")
+
+
 def time_left(left_ms: int | None, language: str) -> str:
     """Return a time to wait in minutes and seconds, rounded to 10 s: `2:10`, `gleich`."""
     seconds = 0 if left_ms is None else -(-left_ms // 10_000) * 10

@@ -157,3 +157,27 @@ def test_a_form_has_the_currents_of_its_charger_and_the_chosen_limit(
     # The command allows more than the file says.
     office.choose(1, 32_000)
     assert (office.form()["max_a"], office.form()["limit_a"]) == (32, 32)
+
+
+def test_a_time_counts_down_in_steps_of_ten_seconds(office: LimitedForecourt) -> None:
+    begin(office)
+    office.decide(
+        set_point("garage", 1, 6_000, "sun_short")._replace(next_ms=office.now_ms + 130_000)
+    )
+    texts = []
+    while (tile := office.tiles()["garage/1"]).limit != "6 A: Sonne reicht nicht; Stopp in Kürze":
+        assert tile.changes_ms is not None
+        texts.append(tile.limit.removeprefix("6 A: Sonne reicht nicht; Stopp in "))
+        office.now_ms = tile.changes_ms - 1
+        assert office.tiles()["garage/1"].limit == tile.limit
+        office.now_ms += 1
+    assert texts[:3] == ["2:10", "2:00", "1:50"]
+    assert texts[-1] == "0:10"
+    assert len(texts) == 13
+
+
+def test_another_reason_does_not_count_down(office: LimitedForecourt) -> None:
+    begin(office)
+    before_ms = office.tiles()["garage/1"].changes_ms
+    office.decide(set_point("garage", 1, 6_000, "sun")._replace(next_ms=office.now_ms + 5_000))
+    assert office.tiles()["garage/1"].changes_ms == before_ms

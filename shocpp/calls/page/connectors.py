@@ -198,9 +198,11 @@ class Connectors:
         """Return a tile with the limit and the mode of its connector."""
         place = tile.charge_point, tile.connector_id
         account_index = None if running is None else running.account_index
-        mode, end_ms = self._modes.text(*place, account_index), self._modes.end_ms(*place)
+        mode = self._modes.text(*place, account_index)
         tile = tile._replace(limit=self._limits.text(*place), mode=mode)
-        return tile if end_ms is None else _changing(tile, end_ms)
+        for changes_ms in (self._modes.end_ms(*place), self._limits.changes_ms(*place)):
+            tile = tile if changes_ms is None else _changing(tile, changes_ms)
+        return tile
 
     def _with_session(self, tile: Tile, running: Running) -> Tile:
         """Return a tile with the open transaction of its connector."""

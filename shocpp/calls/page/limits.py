@@ -8,7 +8,7 @@ from shocpp.calls.page.files import present_allowlist
 from shocpp.calls.page.tile import WAITING, Tile
 from shocpp.configuration.power.keys import Power
 from shocpp.language.page import SENTENCES
-from shocpp.language.site import reason_of, reason_text
+from shocpp.language.site import counts_down, reason_of, reason_text
 from shocpp.language.voice import moment
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
@@ -24,6 +24,9 @@ BASE = "base"
 """The key of the reason for a limit that waits for a car."""
 
 DAY_MS = 86_400_000
+
+COUNTDOWN_MS = 10_000
+"""The step of the times that count down in reasons."""
 
 Place = tuple[str, int]
 """The key of a charger's identity, and a connector."""
@@ -75,12 +78,24 @@ class Limits:
         reason = None if row is None else reason_of(row.reason)
         if row is not None and reason is not None and reason[0] != BASE:
             limit_ma = row.base_ma if row.limit_ma is None else row.limit_ma
-            text = reason_text(reason, limit_ma, self._language)
+            left_ms = None if row.next_ms is None else row.next_ms - self._now_ms
+            text = reason_text(reason, limit_ma, self._language, left_ms)
             return text + self._end(choice) if reason[0] == CHOSEN else text
         if choice is None:
             return ""
         # No car is there, or nobody has decided about the new limit yet.
         return reason_text((CHOSEN, {}), choice.limit_ma, self._language) + self._end(choice)
+
+    def changes_ms(self, charge_point_id: str, connector_id: int) -> int | None:
+        """Return the moment at which the text changes by time alone, None if it does not."""
+        row = self._set_points.get((identity_key(charge_point_id), connector_id))
+        if row is None or row.next_ms is None or not counts_down(reason_of(row.reason)[0]):
+            return None
+        left_ms = row.next_ms - self._now_ms
+        if left_ms <= 0:
+            return None
+        # The text is rounded up.
+        return row.next_ms - (left_ms - 1) // COUNTDOWN_MS * COUNTDOWN_MS
 
     def _end(self, choice: LimitChoice | None) -> str:
         """Return the words for the end of a chosen limit, empty if it has none."""
