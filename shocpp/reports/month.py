@@ -176,6 +176,7 @@ def _sums(
         taxes=taxes,
         total_ct=total_ct,
         recipient=recipient,
+        solar_wh=row.solar_wh,
     )
 
 

@@ -36,7 +36,7 @@ from shocpp.reports.statement import (
     Unfinished,
     Use,
 )
-from shocpp.reports.tables.cells import ADDRESSED, NUMBERED, since
+from shocpp.reports.tables.cells import ADDRESSED, NUMBERED, SOLAR, since
 from shocpp.reports.tables.columns import FORMATS
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
@@ -62,7 +62,8 @@ _KEYS: dict[type, dict[str, int]] = {
         *(1, "account_index", "account", "transactions", "wh", "amount_ct", "unpriced_wh"),
         *("prices", "fees", "taxes", "total_ct"),
     )
-    | since(ADDRESSED, "recipient", "number"),
+    | since(ADDRESSED, "recipient", "number")
+    | since(SOLAR, "solar_wh"),
     RecordUnderReview: since(
         *(1, "localtime", "unixtime", "account", "consumed_wh", "begin_wh", "end_wh"),
         *("account_index", "charge_point_id", "connector_id", "id_tag", "transaction_id"),
@@ -120,6 +121,8 @@ def from_snapshot(text: str) -> Statement:
         _complete_version_2(content)
     if version < ADDRESSED:
         _complete_version_3(content)
+    if version < SOLAR:
+        _complete_version_4(content)
     statement = _typed(Statement, content)
     assert isinstance(statement, Statement)
     return statement
@@ -134,6 +137,8 @@ def sums_from_snapshot(text: str, indices: Collection[int] | None = None) -> tup
     content = _content(text)
     if content["snapshot_version"] < ADDRESSED:
         _complete_version_3(content)
+    if content["snapshot_version"] < SOLAR:
+        _complete_version_4(content)
     return tuple(
         _typed(Sums, sums)
         for sums in content["accounts"]
@@ -179,6 +184,12 @@ def _complete_version_3(content: dict[str, Any]) -> None:
     for sums in content["accounts"]:
         sums |= {"recipient": NO_RECIPIENT._asdict(), "number": ""}
     content |= {"forms": [], "parties": {"names": {}, "uses": [], "moved": []}, "noted": []}
+
+
+def _complete_version_4(content: dict[str, Any]) -> None:
+    """Add to the content of a snapshot of version 4 what version 5 has: solar energy."""
+    for sums in content["accounts"]:
+        sums["solar_wh"] = None
 
 
 def plain(value: Any, version: int) -> Any:

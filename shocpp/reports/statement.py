@@ -31,7 +31,8 @@ class Sums(NamedTuple):
     `amount_ct` is the sum of its records in cents, or None if none has a price. `unpriced_wh` is
     the energy of the records without a price. `total_ct` is the amount to pay: records, base fees,
     and VAT if prices are net. `number` is that of the account's statement, such as 2026-0012; it is
-    empty until the month is closed.
+    empty until the month is closed. `solar_wh` is the part of `wh` that is not from the grid, as
+    far as it is known; None if it is of no record.
     """
 
     account_index: int
@@ -46,6 +47,7 @@ class Sums(NamedTuple):
     total_ct: int | None
     recipient: Recipient = NO_RECIPIENT
     number: str = ""
+    solar_wh: int | None = None
 
 
 class Unfinished(NamedTuple):
@@ -183,6 +185,11 @@ class Statement(NamedTuple):
     def period(self) -> Month:
         """Return the month of the statement."""
         return Month(self.year, self.month)
+
+    @property
+    def has_solar(self) -> bool:
+        """Return True if the solar energy of any record is known."""
+        return any(sums.solar_wh is not None for sums in self.accounts)
 
     def due_day(self, sums: Sums) -> date | None:
         """Return the day until which an account pays, or None.

@@ -30,7 +30,8 @@ class Line(NamedTuple):
 
     `month` is YYYY-MM. `amount_ct` is the amount of the records, `fees_ct` of base fees, `vat_ct`
     of taxes, and `total_ct` the amount to pay; None means that nothing has a price. `closed` is
-    the number of the month's closing, or None while the month is open.
+    the number of the month's closing, or None while the month is open. `solar_wh` is the part of
+    `wh` that is not from the grid, as far as it is known; None if it is of no record.
     """
 
     month: str
@@ -43,6 +44,7 @@ class Line(NamedTuple):
     vat_ct: int
     total_ct: int | None
     closed: int | None
+    solar_wh: int | None = None
 
 
 class Year(NamedTuple):
@@ -60,6 +62,17 @@ class Year(NamedTuple):
     created_at: str
     version: str
     operator: Operator
+
+    @property
+    def has_solar(self) -> bool:
+        """Return True if the solar energy of any record is known."""
+        return any(line.solar_wh is not None for line in self.lines)
+
+
+def solar_of(lines: Iterable[Line]) -> int | None:
+    """Return the sum of the solar energy of lines, None if no line has any."""
+    known = [line.solar_wh for line in lines if line.solar_wh is not None]
+    return sum(known) if known else None
 
 
 def year_statement(books: Books, year: int, only: str | None = None) -> Year:
@@ -143,7 +156,7 @@ def _line(month: Month, sums: Sums, closed: int | None) -> Line:
     return Line(
         *(month.name, sums.account_index, sums.account, sums.transactions, sums.wh, sums.amount_ct),
         *(sum(fee.amount_ct for fee in sums.fees), sum(tax.vat_ct for tax in sums.taxes)),
-        *(sums.total_ct, closed),
+        *(sums.total_ct, closed, sums.solar_wh),
     )
 
 
@@ -156,6 +169,7 @@ _WORDS = {
         "many": "Vorgänge",
         "closed": "abgeschlossen",
         "open": "offen",
+        "solar": "davon Solar",
     },
     "en": {
         "title": "Statement for the year:",
@@ -165,6 +179,7 @@ _WORDS = {
         "many": "transactions",
         "closed": "closed",
         "open": "open",
+        "solar": "of it solar",
     },
 }
 
@@ -198,16 +213,22 @@ def text_of_year(statement: Year, language: str) -> Iterator[str]:
 
 
 def _sums(lines: tuple[Line, ...] | list[Line], language: str) -> str:
-    """Return the energy of the lines, and their amount if any of them has a price."""
+    """Return the energy of the lines, their amount and their solar energy, as far as known."""
     owed = [line.total_ct for line in lines if line.total_ct is not None]
     amount = f" {euro(sum(owed), language):>12} EUR" if owed else ""
-    return f"{kwh(sum(line.wh for line in lines), language):>12} kWh{amount}"
+    solar_wh = solar_of(lines)
+    solar = ""
+    if solar_wh is not None:
+        solar = f", {_WORDS[language]['solar']} {kwh(solar_wh, language)} kWh"
+    return f"{kwh(sum(line.wh for line in lines), language):>12} kWh{amount}{solar}"
 
 
 def csv_of_year(statement: Year, language: str) -> Iterator[str]:
     """Yield the year as CSV for people, as in `csv_format.py`: one line per account and month."""
     write = csv_lines(";" if language == "de" else ",")
-    yield BYTE_ORDER_MARK + write(_CSV_HEADERS[language])
+    solar_title = ("kWh davon Solar",) if language == "de" else ("kWh of it solar",)
+    titles = (*_CSV_HEADERS[language], *(solar_title if statement.has_solar else ()))
+    yield BYTE_ORDER_MARK + write(titles)
     for line in statement.lines:
         money = (line.amount_ct, line.fees_ct, line.vat_ct, line.total_ct)
         amounts = ("" if ct is None else euro(ct, language) for ct in money)
@@ -220,19 +241,25 @@ def csv_of_year(statement: Year, language: str) -> Iterator[str]:
             *amounts,
             line.closed,
         )
+        if statement.has_solar:
+            known = line.solar_wh
+            cells = (*cells, "–" if known is None else kwh(known, language))
         yield write(cells)
 
 
 def csv_machine_of_year(statement: Year) -> Iterator[str]:
     """Yield the year as CSV for programs, with the fields of Line in whole Wh and cents."""
     write = csv_lines(",")
-    # A Line is a tuple of cells in the order of its fields.
-    for line in (Line._fields, *statement.lines):
-        yield with_newline(write(line))
+    # A Line is a tuple of cells in the order of its fields; the last one is the solar energy.
+    columns = slice(None if statement.has_solar else -1)
+    yield with_newline(write(Line._fields[columns]))
+    for line in statement.lines:
+        yield with_newline(write(tuple(line)[columns]))
 
 
 def json_of_year(statement: Year) -> Iterator[str]:
     """Yield the year as one JSON object, whose `lines` have the fields of Line."""
-    lines = [line._asdict() for line in statement.lines]
+    fields = Line._fields[: None if statement.has_solar else -1]
+    lines = [dict(zip(fields, line, strict=False)) for line in statement.lines]
     content = {"year": statement.year, "only": statement.only, "lines": lines}
     yield without_controls(json.dumps(content, ensure_ascii=False, indent=2)) + "\n"

@@ -156,6 +156,7 @@ def eventful() -> Statement:
         sums_with_prices()._replace(
             recipient=Recipient("Flat 3", ("Street 1", "12045 Berlin"), "WE 03", "en", "ACME AG"),
             number="2026-0012",
+            solar_wh=12_345,
         ),
         operator=PAID_BY_TRANSFER,
         closed=CLOSED,

@@ -171,7 +171,8 @@ def print_view(view: View, as_json: bool, last: int | None = None) -> None:
 
 _SESSIONS = (
     *(Column("NUMBER"), Column("TIME"), Column("CHARGER", 6), Column("CARD", 4)),
-    *(Column("ACCOUNT", 6), Column("KWH", 0, True), Column("EUR", 0, True), Column("STATE")),
+    *(Column("ACCOUNT", 6), Column("KWH", 0, True), Column("SOLAR", 0, True)),
+    *(Column("EUR", 0, True), Column("STATE")),
     *(Column("KM", 0, True), Column("NOTE", 4)),
 )
 
@@ -296,6 +297,7 @@ def _session_cells(row: dict[str, Any], display: Display) -> list[str]:
         display.charger(row["charge_point_id"], row["connector_id"]),
         *(display.card(row["id_tag"]), row["account"]),
         display.energy(row["consumed_wh"], row["flags"]),
+        "" if row["solar_wh"] is None else display.kwh(row["solar_wh"]),
         *(display.euro(row["amount_ct"]), "review" if row["review"] else decision),
         "" if row["km"] is None else str(row["km"]),
         row["note"] or "",
@@ -311,6 +313,9 @@ def _sums_of_sessions(rows: Sequence[dict[str, Any]], display: Display) -> Itera
         f"{len(counted)} session{'' if len(counted) == 1 else 's'}",
         f"{display.kwh(sum(row['consumed_wh'] for row in counted))} kWh",
     ]
+    solar = [row["solar_wh"] for row in counted if row["solar_wh"] is not None]
+    if solar:
+        parts.append(f"{display.kwh(sum(solar))} kWh of it solar")
     if amounts:
         parts.append(f"{display.euro(sum(amounts))} EUR")
         if len(amounts) < len(counted):

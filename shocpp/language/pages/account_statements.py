@@ -2,6 +2,7 @@
 
 ACCOUNT_STATEMENTS = {
     "de": {
+        "of_sun": "davon Solar {kwh} kWh",
         "title": "Abrechnungen",
         "intro": "Ein Monat, der noch nicht abgeschlossen ist, ist vorläufig. Abschließen: "
         "shocpp close",
@@ -21,6 +22,7 @@ ACCOUNT_STATEMENTS = {
         "back": "Zurück zum Konto",
     },
     "en": {
+        "of_sun": "of it solar {kwh} kWh",
         "title": "Statements",
         "intro": "A month that is not closed yet is provisional. To close it: shocpp close",
         "provisional": "provisional",

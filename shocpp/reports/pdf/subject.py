@@ -112,6 +112,10 @@ class Texts:
         """Return a text or a number unchanged."""
         return "–" if value is None else str(value)
 
+    def known_kwh(self, wh: int | None) -> str:
+        """Return an energy, or a dash if nobody knows it."""
+        return "–" if wh is None else self.kwh(wh)
+
     def energy(self, row: StatementRow) -> str:
         """Return the energy of a record, or that nobody knows it."""
         return unknown(self._language) if is_unknown(row) else self.kwh(row.consumed_wh)

@@ -57,7 +57,8 @@ class Column(NamedTuple):
     Formats for programs print its value: `value` returns it, or it is the field of StatementRow
     that is named `field`, by default `key`. The field `record` is all of it. Formats for people
     print a text of the value. They omit a column with `is_money` if nothing in the statement has a
-    price. All formats omit one with `is_note` if no record of the statement has a note.
+    price. All formats omit one with `is_note` if no record of the statement has a note, and one
+    with `is_solar` if nobody knows the solar energy of any record.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Column(NamedTuple):
     value: Callable[[StatementRow, Statement], Any] | None = None
     is_money: bool = False
     is_note: bool = False
+    is_solar: bool = False
 
 
 def since(version: int, *keys: str) -> dict[str, int]:
@@ -85,6 +87,10 @@ ADDRESSED = 4
 Since then it is a letter (`pdf.letter`); months that were closed before keep the layout that they
 had.
 """
+
+
+SOLAR = 5
+"""The version since which a statement has the solar energy of its records."""
 
 
 def is_numbered(statement: Statement) -> bool:
@@ -114,6 +120,24 @@ def is_unknown(row: StatementRow | RecordUnderReview) -> bool:
     return ENERGY_UNKNOWN in row.flags and row.entry != "reversal"
 
 
+class _PriceParts(tuple[dict[str, int], ...]):
+    """The parts of a price: a list in JSON, and in CSV one cell such as `20000@312700 …`."""
+
+    def __str__(self) -> str:
+        return " ".join([f"{part['wh']}@{part['microeuro_per_kwh']}" for part in self])
+
+
+_ONE_PRICE = _PriceParts()
+"""The parts of nearly every record: they are made once."""
+
+
+def price_parts(row: StatementRow, _: Statement) -> _PriceParts:
+    """Return the parts of the price of a record that has several."""
+    if not row.parts:
+        return _ONE_PRICE
+    return _PriceParts({"wh": wh, "microeuro_per_kwh": price} for wh, price in row.parts)
+
+
 Format = tuple[tuple[Column, int], ...]
 """The columns of a format in their order, each with the first version of a snapshot that has it."""
 
@@ -123,7 +147,7 @@ def columns_of(
 ) -> tuple[Column, ...]:
     """Return a statement's columns in a format, without those of money unless it has prices.
 
-    Those of notes are only in a statement that has notes.
+    Those of notes and of solar energy are only in a statement that has them.
     """
     has_notes = statement.only is None or any(
         sums.account_index in statement.noted for sums in statement.accounts
@@ -136,6 +160,7 @@ def columns_of(
             if version <= statement.snapshot_version
             and (has_prices or not column.is_money)
             and (has_notes or not column.is_note)
+            and (statement.has_solar or not column.is_solar)
         ]
     )
 

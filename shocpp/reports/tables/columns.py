@@ -16,32 +16,17 @@ from shocpp.reports.statement import Statement
 from shocpp.reports.tables.cells import (
     ADDRESSED,
     NUMBERED,
+    SOLAR,
     Api,
     Column,
     Csv,
     Format,
     Pdf,
     is_unknown,
+    price_parts,
     since,
 )
 from shocpp.store.books.statements.statement_records import StatementRow
-
-
-class _PriceParts(tuple[dict[str, int], ...]):
-    """The parts of a price: a list in JSON, and in CSV one cell such as `20000@312700 …`."""
-
-    def __str__(self) -> str:
-        return " ".join([f"{part['wh']}@{part['microeuro_per_kwh']}" for part in self])
-
-
-_ONE_PRICE = _PriceParts()
-"""The parts of nearly every record: they are made once."""
-
-
-def _price_parts(row: StatementRow, _: Statement) -> _PriceParts:
-    if not row.parts:
-        return _ONE_PRICE
-    return _PriceParts({"wh": wh, "microeuro_per_kwh": price} for wh, price in row.parts)
 
 
 def _card_name(row: StatementRow, statement: Statement) -> str | None:
@@ -213,6 +198,13 @@ COLUMNS = (
         is_note=True,
     ),
     Column(
+        "solar_wh",
+        Api("integer?", "The part of the energy that is not from the grid; null: unknown.", 12400),
+        Csv("known_kwh", {"de": "davon Solar kWh", "en": "of it solar kWh"}),
+        Pdf("known_kwh", {"de": "davon\nSolar kWh", "en": "of it\nsolar kWh"}, 44, right=True),
+        is_solar=True,
+    ),
+    Column(
         "km_and_note",
         pdf=Pdf(
             "km_and_note", {"de": "Kilometer,\nNotiz", "en": "Kilometres,\nnote"}, 96, indent=6
@@ -227,7 +219,7 @@ COLUMNS = (
     Column(
         "price_parts",
         csv=Csv("parts", {"de": "Preisteile (kWh × ct)", "en": "Price parts (kWh × ct)"}),
-        value=_price_parts,
+        value=price_parts,
         is_money=True,
     ),
     Column(
@@ -299,6 +291,7 @@ CSV = _format(
         *("signed", "entry", "decided_by", "decided_at", "decided_why", "file_name"),
     )
     | since(ADDRESSED, "km", "note")
+    | since(SOLAR, "solar_wh")
 )
 """The columns of the CSV file for people."""
 
@@ -314,6 +307,7 @@ CSV_MACHINE = _format(
     # `row` keeps counting the lines of the file, as programs know it.
     | since(NUMBERED, "number")
     | since(ADDRESSED, "km", "note")
+    | since(SOLAR, "solar_wh")
 )
 """The columns of the CSV file for programs; their titles are their keys."""
 
@@ -328,6 +322,7 @@ JSON = _format(
     )
     | since(NUMBERED, "number")
     | since(ADDRESSED, "km", "note")
+    | since(SOLAR, "solar_wh")
 )
 """The columns of a record in JSON; its names are their keys."""
 
@@ -337,6 +332,7 @@ PDF = _format(
         *("begin_wh", "end_wh", "energy", "price", "amount_ct", "stop_reason", "marks"),
     )
     | since(ADDRESSED, "km_and_note")
+    | since(SOLAR, "solar_wh")
 )
 """The columns of a row in the PDF."""
 

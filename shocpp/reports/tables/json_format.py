@@ -58,7 +58,7 @@ def _frame(statement: Statement) -> dict[str, object]:
         "closed": plain(statement.closed, version),
         "operator": plain(statement.operator, version),
         "total": _total(statement),
-        "accounts": [_sums(sums) for sums in plain(statement.accounts, version)],
+        "accounts": [_sums(sums, statement) for sums in plain(statement.accounts, version)],
         "unassigned_wh": statement.unassigned_wh,
         "under_review": plain(statement.under_review, version),
         "unfinished": plain(statement.unfinished, version),
@@ -76,17 +76,22 @@ def _total(statement: Statement) -> dict[str, object]:
     # Without any price the total is null; 0 would mean that charging was free.
     owed = [sums.total_ct for sums in statement.accounts if sums.total_ct is not None]
     total_ct = sum(owed) if owed else None
-    return {
+    total: dict[str, object] = {
         "transactions": sum(sums.transactions for sums in statement.accounts),
         "wh": wh,
         "kwh": kwh(wh, "en"),
         "total_ct": total_ct,
         "eur": _eur(total_ct),
     }
+    if statement.has_solar:
+        total["solar_wh"] = sum(sums.solar_wh or 0 for sums in statement.accounts)
+    return total
 
 
-def _sums(sums: dict[str, Any]) -> dict[str, object]:
+def _sums(sums: dict[str, Any], statement: Statement) -> dict[str, object]:
     """Return the sums of an account with texts of its energy and its amount to pay."""
+    if not statement.has_solar:
+        sums.pop("solar_wh", None)
     return {**sums, "kwh": kwh(sums["wh"], "en"), "eur": _eur(sums["total_ct"])}
 
 

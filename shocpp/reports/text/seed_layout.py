@@ -46,6 +46,7 @@ def text_of(
     # Texts from chargers and users must not begin a line of their own or control a terminal.
     yield "".join(controls_to_blanks(line) + "\n" for line in blocks.sums())
     for lines in (
+        blocks.solar(),
         Amounts(statement, language).lines(),
         blocks.unbilled(),
         blocks.unfinished(),
@@ -113,6 +114,21 @@ class _Blocks:
             # "Mandant: " has nine characters: the total is aligned with the accounts.
             f"{words['total']:<{9 + WIDTH}} {total:>{width}} kWh",
         ]
+
+    def solar(self) -> list[str]:
+        """Return the energy of each account that is not from the grid, as far as it is known."""
+        solar = [
+            (sums.account, sums.solar_wh)
+            for sums in self._statement.accounts
+            if sums.solar_wh is not None
+        ]
+        if not solar:
+            return []
+        total = self._kwh(sum(wh for _, wh in solar))
+        width = max(len(total), 4)
+        lines = [f"  {name:<{WIDTH}} {self._kwh(wh):>{width}} kWh" for name, wh in solar]
+        together = f"  {self.words['solar_together']:<{WIDTH}} {total:>{width}} kWh"
+        return [self.words["solar"], *lines, *([together] if len(solar) > 1 else [])]
 
     def unbilled(self) -> list[str]:
         """Return the unassigned energy and the records under review, which no account pays."""

@@ -243,10 +243,12 @@ def test_the_columns_for_programs_are_those_of_the_view() -> None:
     (header,) = csv_machine_of(statement(), iter(()))
     names, fields = set(header.rstrip("\n").split(",")), set(StatementRow._fields)
     assert names - fields == {"row", "card_name", "kwh", "eur", "price_parts"}
-    assert fields - names == {"parts", "review", "km", "note"}
+    assert fields - names == {"parts", "review", "km", "note", "solar_wh"}
     assert header.isascii()
     (noted,) = csv_machine_of(statement()._replace(noted=frozenset({2})), iter(()))
     assert noted == header.rstrip("\n") + ",km,note\n"
+    (sunny,) = csv_machine_of(statement(sums("family-y", solar_wh=0)), iter(()))
+    assert sunny == header.rstrip("\n") + ",solar_wh\n"
 
 
 @pytest.mark.parametrize("formula", [*FORMULAS, 'a"b', "a;b,c", "two\r\nlines", " x "])

@@ -31,7 +31,8 @@ class MonthFigures(NamedTuple):
     """The sums of a month. `name` is YYYY-MM, `title` its name and year.
 
     `kwh` and `eur` are NOTHING if the books have none. `has_statement` is True if the month is
-    closed, and the account in its statement.
+    closed, and the account in its statement. `solar` is the energy that is not from the grid, empty
+    if it is not known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class MonthFigures(NamedTuple):
     kwh: str
     eur: str
     has_statement: bool
+    solar: str = ""
 
 
 class SessionRow(NamedTuple):
@@ -52,6 +54,7 @@ class SessionRow(NamedTuple):
     kwh: str
     eur: str
     marks: tuple[str, ...]
+    solar: str = ""
 
 
 class SumRow(NamedTuple):
@@ -129,7 +132,14 @@ class OwnMonths:
             grouped_kwh(line.wh, self._language),
             self._eur(line.total_ct),
             has_statement=line.closed is not None,
+            solar=self._solar(line.solar_wh),
         )
+
+    def _solar(self, wh: int | None) -> str:
+        """Return the energy that is not from the grid in words, empty if it is not known."""
+        if wh is None:
+            return ""
+        return self._words["of_sun"].format(kwh=grouped_kwh(wh, self._language))
 
     def _eur(self, ct: int | None) -> str:
         """Return an amount of money as text, NOTHING without a price."""
@@ -183,6 +193,8 @@ class OwnMonths:
         count = self._words["sum_one" if line.transactions == 1 else "sum"]
         label = count.format(count=line.transactions)
         yield SumRow(label, grouped_kwh(line.wh, self._language), self._eur(line.amount_ct))
+        if line.solar_wh is not None:
+            yield SumRow(self._words["solar"], grouped_kwh(line.solar_wh, self._language), "")
         if line.total_ct is None or line.total_ct == line.amount_ct:
             return
         if line.fees_ct:
@@ -199,6 +211,7 @@ class OwnMonths:
         local = local_datetime(begin, self._zone)
         moment = f"{day_of_year(local, self._language)} {clock_time(local)}"
         amount_ct = row.amount_ct if isinstance(row, StatementRow) else None
+        solar_wh = row.solar_wh if isinstance(row, StatementRow) else None
         return SessionRow(
             moment if row.started_at else self._words["until"].format(time=moment),
             self._charger(row.charge_point_id, row.connector_id),
@@ -209,6 +222,7 @@ class OwnMonths:
             else grouped_kwh(row.consumed_wh, self._language),
             self._eur(amount_ct),
             tuple(self._marks(row)),
+            self._solar(solar_wh),
         )
 
     def _charger(self, charge_point_id: str | None, connector_id: int | None) -> str:

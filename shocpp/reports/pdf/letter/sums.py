@@ -53,6 +53,13 @@ def transactions_line(subject: Subject) -> SumLine:
     return SumLine(words, grouped_kwh(account.wh, language), "", amount)
 
 
+def solar_lines(subject: Subject) -> Iterator[SumLine]:
+    """Yield the part of the energy that is not from the grid, if it is known of any record."""
+    if subject.account.solar_wh is not None:
+        energy = grouped_kwh(subject.account.solar_wh, subject.language)
+        yield SumLine(subject.label("of_sun"), energy)
+
+
 def added_lines(subject: Subject) -> Iterator[SumLine]:
     """Yield what is added to the sum of the transactions: base fees, and VAT on net amounts."""
     account, language, label = subject.account, subject.language, subject.label

@@ -6,6 +6,7 @@ from shocpp.reports.pdf.letter.sums import (
     SumLine,
     added_lines,
     price_lines,
+    solar_lines,
     tax_sentences,
     total_line,
     transactions_line,
@@ -31,7 +32,8 @@ def draw_sums(sheet: Sheet, subject: Subject, height_below: float) -> None:
     _draw_titles(sheet, subject, has_money=has_money)
     for line in price_lines(subject):
         _draw_line(sheet, line)
-    lines, total = [transactions_line(subject), *added_lines(subject)], total_line(subject)
+    lines = [transactions_line(subject), *solar_lines(subject), *added_lines(subject)]
+    total = total_line(subject)
     sentences = list(tax_sentences(subject))
     height = len(lines) * LINE_HEIGHT + TOTAL_HEIGHT + len(sentences) * SENTENCE_HEIGHT
     sheet.need(height + SENTENCE_HEIGHT + height_below)

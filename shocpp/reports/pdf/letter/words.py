@@ -25,6 +25,7 @@ WORDS: dict[str, dict[str, str]] = {
             "Neu gedruckt im heutigen Layout. Gültig bleibt der Ausdruck vom Abschluss des Monats."
         ),
         "without_price": "ohne Preis",
+        "of_sun": "davon Solar",
         "surcharge": "Zuschlag laut Tarif",
         "added_tax": "zuzüglich Umsatzsteuer {rate} auf netto {net}",
         "included_tax": "darin Umsatzsteuer {rate}: {vat} EUR, netto {net} EUR",
@@ -66,6 +67,7 @@ WORDS: dict[str, dict[str, str]] = {
             "Printed anew in the present layout. The print of the month's closing remains valid."
         ),
         "without_price": "without a price",
+        "of_sun": "of it solar",
         "surcharge": "Surcharge of the tariff",
         "added_tax": "plus VAT {rate} on net {net}",
         "included_tax": "including VAT {rate}: {vat} EUR, net {net} EUR",

@@ -1,6 +1,7 @@
 """The year of all accounts as one table: accounts as rows, months as columns, and their sums.
 
-Each cell has the energy in kWh, and below it the amount in EUR if anything has a price.
+Each cell has the energy in kWh, and below it, in brackets, the part that is not from the grid if
+that is known of any record, and the amount in EUR if anything has a price.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import Column, Grid
 from shocpp.reports.pdf.labels import label_of
 from shocpp.reports.pdf.page import LEFT, LIGHT, RIGHT, Sheet
-from shocpp.reports.year import Line, Year
+from shocpp.reports.year import Line, Year, solar_of
 
 NAME_WIDTH, SUM_WIDTH = 104.0, 60.0
 CELL_PT = 6.3
@@ -35,14 +36,16 @@ class AccountTable:
         self._sheet, self._statement, self._language = sheet, statement, language
         self._label = label_of(language)
         self._has_money = any(line.total_ct is not None for line in statement.lines)
-        self._height = LINE_HEIGHT * (1 + self._has_money) + GAP
+        self._has_solar = statement.has_solar
+        self._height = LINE_HEIGHT * (1 + self._has_solar + self._has_money) + GAP
         closings = {line.month: line.closed for line in statement.lines}
         width = (RIGHT - LEFT - NAME_WIDTH - SUM_WIDTH) / 12
         months = [
             Column(month.name, self._title(month, closings), width, right=True)
             for month in months_of(statement.year)
         ]
-        unit = "kWh\nEUR" if self._has_money else "kWh"
+        kwh = f"kWh ({self._label('solar_').splitlines()[0]})" if self._has_solar else "kWh"
+        unit = f"{kwh}\nEUR" if self._has_money else kwh
         self._grid = Grid(
             sheet,
             (
@@ -96,6 +99,10 @@ class AccountTable:
         sheet.y -= LINE_HEIGHT
         energies = {month: self._energy(some) for month, some in by_month.items()}
         self._grid.row({"account": name} | energies, CELL_PT, face)
+        if self._has_solar:
+            sheet.y -= LINE_HEIGHT
+            solar = {month: self._solar(some) for month, some in by_month.items()}
+            self._grid.row(solar, CELL_PT, face)
         if self._has_money:
             sheet.y -= LINE_HEIGHT
             amounts = {month: self._amount(some) for month, some in by_month.items()}
@@ -104,6 +111,11 @@ class AccountTable:
 
     def _energy(self, lines: Sequence[Line]) -> str:
         return grouped_kwh(sum(line.wh for line in lines), self._language)
+
+    def _solar(self, lines: Sequence[Line]) -> str:
+        """Return the solar energy in brackets; a dash if nobody knows it."""
+        solar_wh = solar_of(lines)
+        return "–" if solar_wh is None else f"({grouped_kwh(solar_wh, self._language)})"
 
     def _amount(self, lines: Sequence[Line]) -> str:
         """Return the sum to pay; a dash if no line has a price."""

@@ -82,7 +82,7 @@ class _Accounts:
         self._sheet, self._statement, self._language = sheet, statement, language
         self._words = _WORDS[language]
         has_money = any(sums.total_ct is not None for sums in statement.accounts)
-        self._columns = _columns(language, has_money=has_money)
+        self._columns = _columns(language, has_money=has_money, has_solar=statement.has_solar)
         self._grid = Grid(sheet, self._columns)
         self._height = HIGHEST_ROW
 
@@ -167,23 +167,27 @@ class _Accounts:
         return {"account": self._words["sum"].format(len(accounts)), **self._figures(accounts)}
 
     def _figures(self, accounts: list[Sums]) -> dict[str, str]:
+        solar = [sums.solar_wh for sums in accounts if sums.solar_wh is not None]
         owed = [sums.total_ct for sums in accounts if sums.total_ct is not None]
         return {
             "transactions": str(sum(sums.transactions for sums in accounts)),
             "energy": grouped_kwh(sum(sums.wh for sums in accounts), self._language),
+            "solar": grouped_kwh(sum(solar), self._language) if solar else "–",
             "total": grouped_euro(sum(owed), self._language) if owed else "–",
         }
 
 
-def _columns(language: str, *, has_money: bool) -> tuple[Column, ...]:
+def _columns(language: str, *, has_money: bool, has_solar: bool) -> tuple[Column, ...]:
     """Return the columns, together as wide as the page; the last one has the boxes."""
     titles = _WORDS[language]
     widths = {"number": 74.0, "transactions": 62.0, "energy": 78.0}
+    if has_solar:
+        widths |= {"solar": 66.0}
     if has_money:
         widths |= {"total": 78.0, "kind": 74.0, "paid": 108.0}
     rest = (RIGHT - LEFT - sum(widths.values())) / 2
     widths = {"account": rest, "recipient": rest, **widths}
-    right = ("transactions", "energy", "total")
+    right = ("transactions", "energy", "solar", "total")
     return tuple(
         Column(key, titles[f"column_{key}"], width, key in right, 12 if key == "kind" else PAD)
         for key, width in widths.items()
@@ -208,6 +212,7 @@ _WORDS = {
         "column_number": "Abrechnung\nNr.",
         "column_transactions": "Ladevorgänge",
         "column_energy": "Energie\nkWh",
+        "column_solar": "davon Solar\nkWh",
         "column_total": "Betrag\nEUR",
         "column_kind": "Art",
         "column_paid": "bezahlt am",
@@ -229,6 +234,7 @@ _WORDS = {
         "column_number": "Statement\nno.",
         "column_transactions": "Transactions",
         "column_energy": "Energy\nkWh",
+        "column_solar": "of it solar\nkWh",
         "column_total": "Amount\nEUR",
         "column_kind": "Kind",
         "column_paid": "paid on",

@@ -33,7 +33,7 @@ from shocpp.reports.pdf.page import (
     SMALL_PT,
     Sheet,
 )
-from shocpp.reports.year import Line, Year
+from shocpp.reports.year import Line, Year, solar_of
 
 ROW_HEIGHT = 12.5
 BARS_HEIGHT, LEAST_BARS_HEIGHT = 60.0, 20.0
@@ -120,7 +120,14 @@ class _Months:
         self._label = label_of(language)
         has_money = any(line.total_ct is not None for line in statement.lines)
         has_vat = statement.operator.names_vat and any(line.vat_ct for line in statement.lines)
-        self._grid = Grid(sheet, _columns(self._label, has_money=has_money, has_vat=has_vat))
+        columns = _columns(self._label, has_money=has_money, has_vat=has_vat)
+        if statement.has_solar:
+            columns = (
+                *columns[:3],
+                Column("solar_", self._label("solar_"), 75, right=True),
+                *columns[3:],
+            )
+        self._grid = Grid(sheet, columns)
 
     def draw(self) -> None:
         """Draw the months, all on the same page, and their sum."""
@@ -155,9 +162,11 @@ class _Months:
 
     def _cells(self, lines: list[Line]) -> dict[str, str]:
         """Return the cells with the sums of these lines; a dash if no line has a price."""
+        solar_wh = solar_of(lines)
         cells = {
             "transactions_": str(sum(line.transactions for line in lines)),
             "energy_": grouped_kwh(sum(line.wh for line in lines), self._language),
+            "solar_": "–" if solar_wh is None else grouped_kwh(solar_wh, self._language),
         }
         priced = [line for line in lines if line.total_ct is not None]
         money = {

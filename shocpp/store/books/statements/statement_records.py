@@ -28,7 +28,8 @@ class StatementRow(NamedTuple):
     seconds, `duration_s` and `charging_s` too. `amount_ct` is None without a price.
     `microeuro_per_kwh` is None also if its parts have several prices; then `parts` are (Wh,
     microeuro per kWh). `signed` counts its signed values. `number` and `file_name` identify the
-    record for ever. `km` and `note` are those of the note on its session.
+    record for ever. `km` and `note` are those of the note on its session. `solar_wh` is the part of
+    `consumed_wh` that is not from the grid, None if nobody knows it.
     """
 
     localtime: str
@@ -63,6 +64,7 @@ class StatementRow(NamedTuple):
     number: int
     km: int | None = None
     note: str | None = None
+    solar_wh: int | None = None
     parts: tuple[tuple[int, int], ...] = ()
 
 
@@ -227,6 +229,7 @@ class Consumption(NamedTuple):
     wh: int
     amount_ct: int | None
     unpriced_wh: int
+    solar_wh: int | None = None
 
 
 def consumption(
@@ -239,7 +242,8 @@ def consumption(
     # Several indices have one name if somebody has given an account of the books another index.
     rows = db.execute(
         f"SELECT {prices.NAME}, max(account_index), sum(transactions), sum(wh), sum(amount_ct),"
-        f" sum(unpriced_wh) FROM monthly_consumption AS consumption {prices.named('consumption')}"
+        " sum(unpriced_wh), sum(solar_wh) FROM monthly_consumption AS consumption"
+        f" {prices.named('consumption')}"
         f" WHERE period = :month AND account_index > 0{of_accounts(indices)}"
         " GROUP BY 1 ORDER BY 1",
         {"month": month, "names": json.dumps(names)},
