@@ -17,6 +17,8 @@ def price_texts(period: Period, language: str) -> Iterator[str]:
         yield words["rate"].format(name=period.rate.rate, price=price).strip()
         for window in period.windows:
             yield _window_text(window, language)
+        if period.rate.solar is not None:
+            yield words["solar"].format(price=ct_text(period.rate.solar, language))
     if period.base_fee_microeuro:
         yield words["base_fee"].format(fee=exact_euro(period.base_fee_microeuro, language))
     if period.vat_bp is not None:

@@ -185,7 +185,8 @@ def _prices_below_a_cent(periods: Iterable[Period]) -> Iterator[int]:
     """Yield prices below a cent per kWh, in microeuro: they were probably meant in euros."""
     for period in periods:
         rates = [window.rate for window in period.windows]
-        for rate in (*rates, *([period.rate] if period.rate else [])):
+        outside = (period.rate, period.rate.of_sun) if period.rate else ()
+        for rate in filter(None, (*rates, *outside)):
             if 0 < rate.microeuro_per_kwh < CENT_MICROEURO:
                 yield rate.microeuro_per_kwh
 

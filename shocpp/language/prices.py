@@ -4,6 +4,7 @@ PRICES = {
     "de": {
         "rate": "{name} {price} ct/kWh",
         "window": "{name} {price} ct/kWh von {begin} bis {end}",
+        "solar": "Solar {price} ct/kWh",
         "flat": "Strompreispauschale des Jahres",
         "flat_price": "Strompreispauschale {year}: {price} ct/kWh",
         "base_fee": "Grundpreis {fee} EUR im Monat",
@@ -15,6 +16,7 @@ PRICES = {
     "en": {
         "rate": "{name} {price} ct/kWh",
         "window": "{name} {price} from {begin} to {end}",
+        "solar": "solar {price} ct/kWh",
         "flat": "the year's flat price",
         "flat_price": "flat price of {year}: {price} ct/kWh",
         "base_fee": "base fee {fee} EUR a month",

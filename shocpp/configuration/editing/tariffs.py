@@ -61,6 +61,7 @@ class NewPrice(NamedTuple):
     ct_per_kwh      None for the flat price of the year
     base_fee_eur    empty for none; vat_percent likewise
     vat_included    True if the prices are gross
+    solar           the price of solar energy in cents, empty without a price of its own
     """
 
     account: str
@@ -70,6 +71,7 @@ class NewPrice(NamedTuple):
     vat_percent: str = ""
     vat_included: bool = False
     windows: tuple[NewWindow, ...] = ()
+    solar: str = ""
 
 
 class Limits(NamedTuple):
@@ -255,6 +257,8 @@ def _entry(price: NewPrice) -> Members:
         entry["ct_per_kwh"] = _amount(price.ct_per_kwh)
     if price.windows:
         entry["windows"] = [_window(window, price.windows) for window in price.windows]
+    if price.solar:
+        entry["solar"] = _amount(price.solar)
     if price.base_fee_eur:
         entry["base_fee_eur"] = _amount(price.base_fee_eur)
     if price.vat_percent:

@@ -40,6 +40,9 @@ _WINDOW = re.compile(r"(?:(?P<name>.*\S)\s+)?(?P<begin>\S+)-(?P<end>\S+)=(?P<ct>
     multiple=True,
     help="Hours with another price, such as 22:00-06:00=24; repeat it for more.",
 )
+@click.option(
+    "--solar", metavar="PRICE", default="", help="The price of solar energy in cents per kWh."
+)
 @click.option("--base-fee", metavar="EUR", default="", help="The base fee of a month.")
 @click.option("--vat", metavar="PERCENT", default="", help="The VAT of price and base fee.")
 @click.option(
@@ -53,6 +56,7 @@ def add(
     ct: str | None,
     flat: bool,
     windows: tuple[str, ...],
+    solar: str,
     base_fee: str,
     vat: str,
     vat_included: bool | None,
@@ -61,7 +65,8 @@ def add(
     """Add a price of ACCOUNT, or of "*" for all accounts without a price of their own.
 
     It first prints all prices of the account with the new one, and asks. The price before it ends
-    on the day before. Records that have a price keep it, and closed months never change.
+    on the day before. Records that have a price keep it, and closed months never change. With
+    --solar, solar energy has that price at every hour, and the other prices are those of the grid.
 
     Exit code 0: the price is saved; 1: you have answered no; 2: it is refused, or nobody can
     answer.
@@ -69,6 +74,7 @@ def add(
     \b
     Example: shocpp tariffs add family-y --from 2027-01-01 --ct 31.27 --vat 19 --vat-included
     Example: shocpp tariffs add "*" --from 2027-01-01 --ct 33 --window 22:00-06:00=24
+    Example: shocpp tariffs add "*" --from 2027-01-01 --ct 33 --solar 12
     """
     from shocpp.configuration.editing.tariffs import NewPrice, add_price, seen_prices, with_price
 
@@ -79,6 +85,7 @@ def add(
     price = NewPrice(
         *(account, valid_from, ct, base_fee, vat, bool(vat_included)),
         tuple(_window(text) for text in windows),
+        solar,
     )
     settings = read_settings()
     settings.check_zone()

@@ -70,6 +70,7 @@ def _period(period: "Period") -> dict[str, Any]:
             }
             for window in period.windows
         ],
+        "solar_microeuro_per_kwh": None if rate is None else rate.solar,
         "base_fee_microeuro": period.base_fee_microeuro,
         "vat_bp": period.vat_bp,
         "vat_included": period.vat_included,

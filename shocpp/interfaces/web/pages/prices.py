@@ -70,11 +70,14 @@ WINDOWS = (1, 2)
 _OF_WINDOW = ("begin", "end", "ct", "name")
 
 FIELDS = (
-    *("account", "valid_from", "kind", "ct_per_kwh", "base_fee_eur"),
+    *("account", "valid_from", "kind", "ct_per_kwh", "solar", "base_fee_eur"),
     *("vat_percent", "vat_included"),
     *(f"window{number}_{part}" for number in WINDOWS for part in _OF_WINDOW),
 )
 """The fields of the form, in its order."""
+
+_OWN_FIELDS = ("ct_per_kwh", "solar", "base_fee_eur")
+"""The fields that a flat price does not have, besides those of windows."""
 
 FIELDS_OF_ERRORS = {
     **dict.fromkeys(("price_exists", "price_of_all_exists", "closed_month"), "valid_from"),
@@ -291,6 +294,7 @@ class PricePages(FormPages):
             texts["vat_percent"],
             texts["vat_included"] != "no",
             tuple(window for window in windows if window is not None),
+            texts["solar"],
         )
 
     def _day(self, text: str) -> date:
@@ -314,7 +318,7 @@ class PricePages(FormPages):
     def _require_empty(self, texts: Mapping[str, str]) -> None:
         """Raise WrongField for a field that a flat price does not have."""
         for name in FIELDS:
-            if texts[name] and (name in ("ct_per_kwh", "base_fee_eur") or "window" in name):
+            if texts[name] and (name in _OWN_FIELDS or "window" in name):
                 raise WrongField(name, self.words["flat_alone"])
 
     def _at_number(self, refused: EditRefused, fields: Mapping[str, str]) -> Exception:
