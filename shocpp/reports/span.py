@@ -165,6 +165,8 @@ def json_of_span(books: Books, span: Span) -> Iterator[str]:
 
 def _sums_in_json(accounts: list[Sums]) -> dict[str, object]:
     wh, amount_ct = sum(sums.wh for sums in accounts), _amount(accounts)
+    solar_wh = _solar_wh(accounts)
+    solar = {} if solar_wh is None else {"solar_wh": solar_wh}
     return {
         "transactions": sum(sums.transactions for sums in accounts),
         "wh": wh,
@@ -172,6 +174,7 @@ def _sums_in_json(accounts: list[Sums]) -> dict[str, object]:
         "amount_ct": amount_ct,
         "eur": None if amount_ct is None else euro(amount_ct, "en"),
         "unpriced_wh": sum(sums.unpriced_wh for sums in accounts),
+        **solar,
     }
 
 
@@ -182,10 +185,18 @@ def _amount(accounts: list[Sums]) -> int | None:
 
 
 def _figures(accounts: list[Sums], language: str) -> str:
-    """Return energy and amount as the end of a line."""
+    """Return energy, amount and solar energy as the end of a line."""
+    solar_wh = _solar_wh(accounts)
+    solar = "" if solar_wh is None else _WORDS[language]["solar"].format(kwh(solar_wh, language))
     amount_ct = _amount(accounts)
     amount = "" if amount_ct is None else f" {euro(amount_ct, language):>10} EUR"
-    return f"{kwh(sum(sums.wh for sums in accounts), language):>10} kWh{amount}"
+    return f"{kwh(sum(sums.wh for sums in accounts), language):>10} kWh{amount}{solar}"
+
+
+def _solar_wh(accounts: list[Sums]) -> int | None:
+    """Return the sum of the solar energy, or None if it is known of no record."""
+    known = [sums.solar_wh for sums in accounts if sums.solar_wh is not None]
+    return sum(known) if known else None
 
 
 def _seed_rows(books: Books, span: Span) -> Iterator[SeedRow]:
@@ -217,6 +228,7 @@ class _Total:
     def __init__(self) -> None:
         self.transactions = self.wh = self.unpriced_wh = 0
         self.amount_ct: int | None = None
+        self.solar_wh: int | None = None
 
     def add(self, row: StatementRow) -> None:
         """Add a record; a reversal takes away the one that it reverses."""
@@ -226,11 +238,14 @@ class _Total:
             self.unpriced_wh += row.consumed_wh
         else:
             self.amount_ct = (self.amount_ct or 0) + row.amount_ct
+        if row.solar_wh is not None:
+            self.solar_wh = (self.solar_wh or 0) + row.solar_wh
 
     def sums(self, index: int, account: str) -> Sums:
         """Return the sums; base fees and taxes are those of whole months, and not here."""
         figures = (self.transactions, self.wh, self.amount_ct, self.unpriced_wh)
-        return Sums(index, account, *figures, (), (), (), self.amount_ct)
+        sums = Sums(index, account, *figures, (), (), (), self.amount_ct)
+        return sums._replace(solar_wh=self.solar_wh)
 
 
 def _moment(books: Books, when: date) -> int:
@@ -257,6 +272,7 @@ _WORDS = {
         "account": "Mandant:",
         "total": "Gesamt :",
         "amounts": "Beträge der Vorgänge; Grundpreise und Summen zum Bezahlen haben die Monate.",
+        "solar": ", davon Solar {} kWh",
         "unpriced": "ohne Preis: {} kWh",
         "unassigned": "Nicht zugeordnet: {} kWh (unbekannte Karten)",
         "under_review": "In Prüfung, nicht in den Summen: {}",
@@ -269,6 +285,7 @@ _WORDS = {
         "account": "Account:",
         "total": "Total:",
         "amounts": "Amounts of transactions; base fees and sums to pay are those of the months.",
+        "solar": ", of it solar {} kWh",
         "unpriced": "without a price: {} kWh",
         "unassigned": "Not assigned: {} kWh (unknown cards)",
         "under_review": "Under review, not in the sums: {}",
