@@ -12,10 +12,14 @@ import pytest
 from shocpp.bookkeeping.accounting_files.chain import verify_links
 from shocpp.bookkeeping.closing import close
 from shocpp.bookkeeping.review import assign, correct, dismiss
+from shocpp.errors import UsageError
+from shocpp.interfaces.cli.upkeep import progress
 from shocpp.language.month import Month
 from shocpp.ledger.decisions import Measured
 from shocpp.ledger.solar import MINUTE_MS, SiteMinute
 from shocpp.ocpp.times import format_timestamp
+from shocpp.recovery.filed.records import read_filed
+from shocpp.recovery.rebuild import rebuild, rebuild_from_frames
 from shocpp.reports.formats import chunks
 from shocpp.reports.year import csv_machine_of_year, csv_of_year, text_of_year, year_statement
 from shocpp.store.keys import EVERYTHING
@@ -183,6 +187,48 @@ def test_windows_hold_for_the_part_of_the_grid(office: Office) -> None:
     assert energies(office) == [(6_000, 2_250)]
     parts = office.query("SELECT rate, wh FROM prices ORDER BY part")
     assert parts == [("HT", 3_000), ("NT", 750), ("Solar", 2_250)]
+
+
+@pytest.mark.parametrize("way", ["files", "frames"])
+def test_a_rebuild_brings_the_solar_energy_back_without_the_minutes(
+    office: Office, way: str
+) -> None:
+    solar_charge(office)
+    solar_charge(office, 1_006_000, "1111")
+    office.later(1)
+    charge(office, 2_000_000, 2_001_000)
+    correct(office.db, office.settings, "1", Measured(consumed_wh=2_000), None, ANNA)
+    before, files = energies(office), office.files()
+    assert before[0] == (6_000, 4_500)
+    with office.db.writing(keys=EVERYTHING):
+        minutes.purge(office.db, office.now_ms)
+    office.db.close()
+    if way == "files":
+        for path in office.folder.glob("shocpp.sqlite3*"):
+            path.unlink()
+        rebuilt = rebuild(office.settings, progress)
+    else:
+        rebuilt = rebuild_from_frames(office.settings, progress)
+    assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
+    office.restart()
+    assert sorted(energies(office), key=str) == sorted(before, key=str)
+    by_name = {
+        file["unixtime"] + file["entry"]: file["solar_wh"] for file in files if "solar_wh" in file
+    }
+    again = {file["unixtime"] + file["entry"]: file.get("solar_wh") for file in office.files()}
+    assert by_name.items() <= again.items()
+
+
+@pytest.mark.parametrize("solar_wh", [6_001, -1, "4500", True, 4.5])
+def test_a_file_with_an_impossible_solar_energy_is_refused(
+    office: Office, solar_wh: object
+) -> None:
+    solar_charge(office)
+    office.files()
+    (path,) = office.settings.accounting_folder.glob("*/*/*.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"solar_wh": solar_wh}))
+    with pytest.raises(UsageError, match="solar_wh is"):
+        read_filed(path)
 
 
 def test_a_closed_month_keeps_its_solar_energy_in_snapshot_and_chain(office: Office) -> None:

@@ -126,6 +126,9 @@ def test_vat_is_named_only_by_whom_it_is_charged(tax: str, employer: str) -> Non
 def test_every_block_is_printed_below_the_lines_of_the_seed() -> None:
     printed = above(eventful(), REVERSAL, REPLACEMENT, DISMISSAL)
     assert printed.partition("\n\n")[2] == (
+        "Davon Solar:\n"
+        "  family-y                       12,345 kWh\n"
+        "\n"
         "Beträge:\n"
         "  company-x: 1,25 EUR, Abrechnung Nr. 2026-0011, fällig am 17.11.2026\n"
         "  family-y: Erstattung 15,40 EUR, Abrechnung Nr. 2026-0012\n"

@@ -96,6 +96,7 @@ def test_the_frame_has_all_fields_of_the_statement() -> None:
         "kwh": "38.250",
         "total_ct": 1_665,
         "eur": "16.65",
+        "solar_wh": 12_345,
     }
     family = frame["accounts"][1]
     assert (family["account"], family["wh"], family["kwh"]) == ("family-y", 34_250, "34.250")
