@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shocpp.ledger.accounts import NO_RECIPIENT, Recipient
+from tests.world import pdf_statements
 from tests.world.letters import (
     OPERATOR,
     RECIPIENT,
@@ -102,6 +103,21 @@ def test_vat_that_prices_include_is_named_below_the_total(tmp_path: Path) -> Non
     assert "31 Tagen 3,50 Zu zahlen 34,70" in first
     assert "darin Umsatzsteuer 19 %: 5,54 EUR, netto 29,16 EUR" in first
     assert "zuzüglich" not in first
+
+
+def test_solar_energy_is_a_line_of_the_sums_and_a_column_of_the_annex(tmp_path: Path) -> None:
+    """Three sessions of 33.250 kWh; of one nobody knows the solar energy."""
+    known, unknown, grid = rows_of(3)
+    rows = [known._replace(solar_wh=12_345), unknown, grid._replace(solar_wh=0)]
+    printed = letter(tmp_path, rows, account_of(rows, solar_wh=12_345))
+    assert "Summe: 3 Ladevorgänge 99,750 31,20 davon Solar 12,345 Zu zahlen" in printed.first
+    annex = pdf_statements.words_of(printed.pages[1:])
+    assert "davon" in annex
+    assert [cell for cell in annex.split() if cell in ("12,345", "0,000")] == ["12,345", "0,000"]
+    english = letter(tmp_path, rows, account_of(rows, solar_wh=12_345), language="en")
+    assert "of it solar 12.345" in english.first
+    # Without any, there is no word of it.
+    assert "solar" not in letter(tmp_path, rows, account_of(rows)).words.casefold()
 
 
 def test_a_letter_without_a_kind_of_tax_names_vat_as_the_prices_do(tmp_path: Path) -> None:
