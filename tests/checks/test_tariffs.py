@@ -109,6 +109,7 @@ def test_json_has_the_same_prices_and_findings(books: Home) -> None:
             "windows": [
                 {"rate": "NT", "from": "22:00", "until": "06:00", "microeuro_per_kwh": 241_000}
             ],
+            "solar_microeuro_per_kwh": None,
             "base_fee_microeuro": 0,
             "vat_bp": None,
             "vat_included": False,

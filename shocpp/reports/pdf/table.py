@@ -144,6 +144,8 @@ class Table:
         """Draw the last line: the number of transactions, their energy and their amount."""
         sheet, subject, account = self._sheet, self._subject, self._subject.account
         cells = {"energy": grouped_kwh(account.wh, subject.language)}
+        if account.solar_wh is not None:
+            cells["solar_wh"] = grouped_kwh(account.solar_wh, subject.language)
         if account.amount_ct is not None:
             cells["amount_ct"] = grouped_euro(account.amount_ct, subject.language)
         key = "sum_1" if account.transactions == 1 else "sum"

@@ -287,11 +287,14 @@ CSV = _format(
     since(
         *(1, "row", "account", "started_at", "stopped_at", "localtime", "duration_s", "charging_s"),
         *("charge_point_id", "connector_id", "card_name", "id_tag", "begin_wh", "end_wh"),
-        *("energy", "microeuro_per_kwh", "amount_ct", "price_parts", "stop_reason", "remarks"),
-        *("signed", "entry", "decided_by", "decided_at", "decided_why", "file_name"),
+        "energy",
+    )
+    | since(SOLAR, "solar_wh")
+    | since(
+        *(1, "microeuro_per_kwh", "amount_ct", "price_parts", "stop_reason", "remarks", "signed"),
+        *("entry", "decided_by", "decided_at", "decided_why", "file_name"),
     )
     | since(ADDRESSED, "km", "note")
-    | since(SOLAR, "solar_wh")
 )
 """The columns of the CSV file for people."""
 
@@ -329,10 +332,11 @@ JSON = _format(
 PDF = _format(
     since(
         *(1, "row", "start", "end", "duration_s", "charging_s", "charger_and_connector", "card"),
-        *("begin_wh", "end_wh", "energy", "price", "amount_ct", "stop_reason", "marks"),
+        *("begin_wh", "end_wh", "energy"),
     )
-    | since(ADDRESSED, "km_and_note")
     | since(SOLAR, "solar_wh")
+    | since(1, "price", "amount_ct", "stop_reason", "marks")
+    | since(ADDRESSED, "km_and_note")
 )
 """The columns of a row in the PDF."""
 

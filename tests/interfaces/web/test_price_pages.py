@@ -58,6 +58,7 @@ def test_a_price_is_previewed_and_then_saved(server: Server) -> None:
     answer = preview(
         treasurer,
         **NEW,
+        solar="12,5",
         base_fee_eur="4,50",
         vat_percent="19",
         vat_included="no",
@@ -72,6 +73,7 @@ def test_a_price_is_previewed_and_then_saved(server: Server) -> None:
         "ab 01.01.2027",
         "HT 29,5 ct/kWh",
         "NT 24,1 ct/kWh von 22:00 bis 06:00",
+        "Solar 12,5 ct/kWh",
         "Grundpreis 4,50 EUR im Monat",
         "zuzüglich 19 % USt",
     ):
@@ -87,6 +89,7 @@ def test_a_price_is_previewed_and_then_saved(server: Server) -> None:
             "valid_from": "2027-01-01",
             "ct_per_kwh": 29.5,
             "windows": [{"name": "NT", "from": "22:00", "until": "06:00", "ct_per_kwh": 24.1}],
+            "solar": 12.5,
             "base_fee_eur": 4.5,
             "vat": {"percent": 19, "included": False},
         },
@@ -112,6 +115,8 @@ def test_a_flat_price_and_a_price_in_euros_are_pointed_at(server: Server) -> Non
         ({"ct_per_kwh": ""}, "ct_per_kwh", "Schreibe den Preis in Cent"),
         ({"ct_per_kwh": "30 ct"}, "ct_per_kwh", "ist keine Zahl"),
         ({"ct_per_kwh": "3127"}, "ct_per_kwh", "möglich sind 0 bis 1000"),
+        ({"solar": "-1"}, "solar", "ist keine Zahl"),
+        ({"kind": "flat", "ct_per_kwh": "", "solar": "9"}, "solar", "Lass dieses Feld leer"),
         ({"vat_percent": "x"}, "vat_percent", "ist keine Zahl"),
         ({"valid_from": "soon"}, "valid_from", "Das ist kein Datum"),
         ({"valid_from": "2026-01-01"}, "valid_from", "gibt es schon einen Preis von family-y"),

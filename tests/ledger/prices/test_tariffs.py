@@ -89,6 +89,30 @@ def parts_of(price: Price | None) -> list[tuple[str, int, int]]:
 # --- one price ---
 
 
+def test_solar_energy_has_its_own_price_beside_that_of_the_grid() -> None:
+    """750 Wh at 31.27 ct are 23.4525 ct, and with 250 Wh at 10 ct 25.9525 ct."""
+    sunny = tariffs(Y | {"solar": 10})
+    charged = record(1_000, "2026-10-01T05:00", "2026-10-01T07:10", solar_wh=250)
+    assert parts_of(sunny.price(charged, never, BERLIN)) == [("", 750, 23), ("Solar", 250, 3)]
+    for solar_wh, part in ((1_000, ("Solar", 1_000, 10)), (0, ("", 1_000, 31))):
+        price = sunny.price(charged._replace(solar_wh=solar_wh), never, BERLIN)
+        assert parts_of(price) == [part]
+    # Nobody knows it, or it has no price of its own.
+    for without in (
+        sunny.price(charged._replace(solar_wh=None), never, BERLIN),
+        tariffs(Y).price(charged, never, BERLIN),
+    ):
+        assert parts_of(without) == [("", 1_000, 31)]
+
+
+def test_the_reversal_of_a_record_takes_its_solar_price_back() -> None:
+    sunny = tariffs(Y | {"solar": 10})
+    charged = record(1_000, "2026-10-01T05:00", "2026-10-01T07:10", solar_wh=250)
+    price = sunny.price(charged, never, BERLIN)
+    assert price is not None
+    assert parts_of(reversed_price(price)) == [("", -750, -23), ("Solar", -250, -3)]
+
+
 def test_the_example_in_the_checkout_is_valid() -> None:
     example = (ROOT / "conf" / "tariffs.json.example").read_text()
     parsed = parse_tariffs(example, "example")
