@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding
+from shocpp.checks.limits.switching import check_switching
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist
 from shocpp.configuration.power.keys import Power
@@ -20,7 +21,7 @@ from shocpp.energy.standing import DRAWS_MA, TOLERANCE_MA
 from shocpp.language.findings.sentences import Sentence
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
-from shocpp.site.facts.gathering import gather
+from shocpp.site.facts.gathering import Gathered, gather
 from shocpp.store.database import Database
 from shocpp.store.site import limits, observed
 from shocpp.store.site.set_points import StoredSetPoint
@@ -69,7 +70,10 @@ def check_chargers(
     if present.conf is not None:
         yield from _check_maxima(present, present.conf)
         yield from _check_bases(present, present.conf, db)
-        yield from _check_last(present, present.conf, db)
+        gathered = gather(db, present.conf, present.allowlist, (), now_ms())
+        yield from _check_last(present, present.conf, gathered)
+        file = present.settings.charge_points_file
+        yield from check_switching(gathered, present.allowlist, file, db)
     yield from _check_draws(present, db)
     yield from _check_writes(present)
     if present.conf is not None or present.points:
@@ -150,11 +154,8 @@ def _check_bases(present: Present, conf: SiteConf, db: Database) -> Iterator[Fin
         yield Finding(NOTE, "base_of_zero", values)
 
 
-def _check_last(present: Present, conf: SiteConf, db: Database) -> Iterator[Finding]:
+def _check_last(present: Present, conf: SiteConf, gathered: Gathered) -> Iterator[Finding]:
     """Find chargers whose limits cannot end by themselves."""
-    if not present.points:
-        return
-    gathered = gather(db, conf, present.allowlist, (), now_ms())
     for charge_point_id in dict.fromkeys(point.charge_point_id for point in present.points):
         facts = gathered.chargers.get(charge_point_id)
         if facts is not None and facts.choice.keeps_last:

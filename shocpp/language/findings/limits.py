@@ -46,6 +46,16 @@ LIMITS = {
         "many_limits": "{charge_point} hat in 24 Stunden {writes} Limits bekommen. Ab {most} wird "
         "ihr Limit nur noch selten erhöht, denn jedes kann ihren Speicher abnutzen. Ein größerer "
         "Abstand zum Limit (margin_a) oder ein kleineres max_a macht es ruhiger.",
+        # Phases
+        "switch_unknown": "{charge_point}: Wie diese Wallbox ihre Phasen umschaltet, ist nicht "
+        "bekannt, darum bleibt sie auf drei. Schreibe in {file} statt phase_switch true das "
+        "Mittel ihres Herstellers hinein, oder lass phase_switch weg.",
+        "switch_refused": "{charge_point} lehnt es ab, die Phasen umzuschalten, und bleibt, wie "
+        "sie ist. Prüfe, ob sie es kann und ob es in ihr erlaubt ist; sonst lass phase_switch in "
+        "{file} weg.",
+        "switch_ignored": "{charge_point} nimmt die Umschaltung auf eine Phase an und lädt auf "
+        "mehreren weiter. Gerechnet wird mit drei. Prüfe, ob es in ihr erlaubt ist; sonst lass "
+        "phase_switch in {file} weg.",
         # The meter
         "meter_silent_polled": "Der Zähler {url} liefert keine Werte. Solange bekommt jede Wallbox "
         "höchstens {fallback_a} A. Prüfe, ob er erreichbar ist.",
@@ -122,6 +132,15 @@ LIMITS = {
         "many_limits": "{charge_point} was sent {writes} limits in 24 hours; from {most} on its "
         "limit is raised rarely, because each may wear out its memory; a wider margin_a or a lower "
         "max_a makes it calmer",
+        "switch_unknown": "{charge_point}: nobody knows how this charger switches its phases, so "
+        "that it stays on three; write the means of its vendor into {file} instead of phase_switch "
+        "true, or leave phase_switch out",
+        "switch_refused": "{charge_point} refuses to switch its phases and stays as it is; check "
+        "that it can, and that it is allowed in the charger itself; otherwise leave phase_switch "
+        "in {file} out",
+        "switch_ignored": "{charge_point} accepts one phase and goes on with several; three are "
+        "reckoned; check that switching is allowed in the charger itself; otherwise leave "
+        "phase_switch in {file} out",
         "meter_silent_polled": "the meter {url} gives no values; meanwhile each charger gets at "
         "most {fallback_a} A; check that it can be reached",
         "meter_unreadable": "{error}; meanwhile each charger gets at most {fallback_a} A; make it "
