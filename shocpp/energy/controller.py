@@ -185,10 +185,9 @@ def _follow_the_sun(situation: Situation) -> None:
     for connector in situation.facts.connectors:
         key, memory = connector.key, states[connector.key]
         memory = memory._replace(sun=demands.suns.get(key, SunState()))
-        if connector.switching is not None:
-            wanted = demands.phases.get(key)
-            memory = with_switch(memory, stepped(connector, memory, wanted, now_ms))
-        states[key] = memory
+        # Also without switching: its operator may have forbidden it in the pause of a switch.
+        switch = stepped(connector, memory, demands.phases.get(key), now_ms)
+        states[key] = with_switch(memory, switch)
 
 
 # -- results ---------------------------------------------------------------------------------------

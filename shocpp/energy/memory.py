@@ -90,7 +90,8 @@ def _with_draw(
         return state
     is_new = observed.measured_ms >= state.active_since_ms + LAG_MS
     if draws or not is_new:
-        state = state._replace(idle_since_ms=None)
+        still_sleeps = state.was_drawing and not (draws and is_new)
+        state = state._replace(idle_since_ms=None, was_drawing=still_sleeps)
     elif state.idle_since_ms is None:
         state = state._replace(idle_since_ms=now_ms)
     return _with_need(connector, state, observed, now_ms)

@@ -58,6 +58,7 @@ def changed(
             changed_ms=now_ms,
             lowered_ms=now_ms if is_lowered else state.lowered_ms,
             was_paused=is_paused(connector, state),
+            was_drawing=state.was_drawing or (not limit_ma and state.drew_since_ms is not None),
         )
     if limit_ma == 0 and (state.active_since_ms is not None or state.waiting_since_ms is None):
         return state._replace(active_since_ms=None, waiting_since_ms=now_ms)

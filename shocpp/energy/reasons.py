@@ -22,7 +22,7 @@ from shocpp.energy.model import (
 from shocpp.energy.ranking import TURN_MS, turn_ends_ms
 from shocpp.energy.sharing import Sharing
 from shocpp.energy.situation import Situation
-from shocpp.energy.standing import phases_of
+from shocpp.energy.standing import is_asleep, phases_of
 from shocpp.energy.surplus.reasons import next_change_ms, reason_of_mode
 
 OF_STANDING = {
@@ -45,9 +45,13 @@ OF_FALLBACK = {
 ROUNDED_MS = 30_000
 """The step of the time until a raise: who looks does not count seconds."""
 
+WOKEN_MS = 60_000
+"""The time in which a car that is woken begins to draw."""
+
 KEYS = (
     *OF_STANDING.values(),
     *OF_FALLBACK.values(),
+    "asleep",
     "away",  # limit_a
     "awaits_meter",  # to_a
     "awaits_others",  # to_a
@@ -62,6 +66,10 @@ KEYS = (
     "sun",
     "sun_short",
     "sun_starts",
+    "switch_daily",
+    "switch_failed",
+    "switch_ignored",
+    "switch_refused",
     "switching",  # phases
     "gives_back",  # limit_a
     "house_leaves",  # limit_a
@@ -109,6 +117,9 @@ class Reasons:
         if connector.chosen_ma == 0:
             return Reason("chosen", {"limit_a": 0})
         memory, now_ms = self._situation.states[connector.key], self._situation.now_ms
+        # It is woken once, and a minute is enough to see if that helps.
+        if limit_ma and is_asleep(memory, now_ms - WOKEN_MS):
+            return Reason("asleep")
         of_mode = reason_of_mode(connector, memory, limit_ma, now_ms)
         if of_mode is not None:
             return of_mode

@@ -41,6 +41,9 @@ LEARN_MS = 60_000
 IDLE_MS = 120_000
 """The time after which a car that takes nothing goes behind those that wait."""
 
+ASLEEP_MS = 180_000
+"""The time after a pause in which a car has to go on: some sleep, and miss the end of it."""
+
 TOO_OLD_MS = 600_000
 """The age from which a current says nothing about the present."""
 
@@ -187,6 +190,14 @@ def is_idle(connector: Connector, state: ConnectorState, now_ms: int) -> bool:
     since_ms = state.idle_since_ms
     paused = connector.session is not None and connector.session.is_paused
     return paused or (since_ms is not None and now_ms - since_ms >= IDLE_MS)
+
+
+def is_asleep(state: ConnectorState, now_ms: int) -> bool:
+    """Return True if a car that drew before a pause does not go on after it."""
+    since_ms, idle_since_ms = state.active_since_ms, state.idle_since_ms
+    if not state.was_drawing or since_ms is None or idle_since_ms is None:
+        return False
+    return now_ms - since_ms >= ASLEEP_MS
 
 
 def _recent(connector: Connector, now_ms: int) -> Observed | None:

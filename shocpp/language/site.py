@@ -10,6 +10,7 @@ from shocpp.language.figures import decimal
 
 REASONS = {
     "de": {
+        "asleep": "das Auto lädt nach einer Pause nicht weiter; steck es neu an, oder wecke es",
         "awaits_meter": "{to_a} A sind möglich, sobald der Zähler neue Werte meldet",
         "awaits_others": "{to_a} A sind möglich, sobald andere Wallboxen weniger nehmen",
         "away": "die Wallbox ist nicht verbunden; nach höchstens 15 min gilt in ihr das Limit ohne "
@@ -45,6 +46,13 @@ REASONS = {
         "sun": "so viel gibt die Sonne her",
         "sun_short": "Sonne reicht nicht; Stopp in {time}",
         "sun_starts": "Sonne reicht; Start in {time}",
+        "switch_daily": "die Phasen wurden in 24 Stunden achtmal umgeschaltet; mehr wäre zu oft",
+        "switch_failed": "dieses Auto verträgt es nicht, wenn die Phasen wechseln; sie bleiben, "
+        "wie sie sind",
+        "switch_ignored": "die Wallbox nimmt eine Phase an und lädt auf mehreren weiter; gerechnet "
+        "wird mit drei",
+        "switch_refused": "die Wallbox schaltet die Phasen nicht um; neuer Versuch nach einer "
+        "halben Stunde",
         "switching": "wechselt auf {phases} Phasen; weiter in {time}",
         "switching_to_one": "wechselt auf eine Phase; weiter in {time}",
         "unbalance": "mehr würde die Phasen zu ungleich belasten (höchstens {unbalance_a} A)",
@@ -52,6 +60,7 @@ REASONS = {
         "waits_turn_of_one": "ein anderes Auto lädt gerade; dieses ist in etwa {minutes} min dran",
     },
     "en": {
+        "asleep": "the car does not go on after a pause; plug it in again, or wake it",
         "awaits_meter": "{to_a} A are possible once the meter reports new values",
         "awaits_others": "{to_a} A are possible as soon as other chargers take less",
         "away": "the charger is not connected; within 15 minutes its limit without the server "
@@ -86,6 +95,12 @@ REASONS = {
         "sun": "as much as the sun gives",
         "sun_short": "too little sun; stops in {time}",
         "sun_starts": "enough sun; starts in {time}",
+        "switch_daily": "the phases were switched eight times in 24 hours; more is too often",
+        "switch_failed": "this car does not stand a switch of phases; they stay as they are",
+        "switch_ignored": "the charger accepts one phase and goes on with several; three are "
+        "reckoned",
+        "switch_refused": "the charger does not switch its phases; another attempt after half an "
+        "hour",
         "switching": "switches to {phases} phases; goes on in {time}",
         "switching_to_one": "switches to one phase; goes on in {time}",
         "unbalance": "more would load the phases too unequally (at most {unbalance_a} A)",

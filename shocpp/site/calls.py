@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from shocpp.calls.outcomes import is_refusal, is_unsent
 from shocpp.charger_models.charging_profiles import QUESTIONS
+from shocpp.energy.allocation import STEP_MA
 from shocpp.energy.model import Connector, Key, SetPoint
-from shocpp.energy.state.model import Decision
+from shocpp.energy.standing import is_asleep
+from shocpp.energy.state.model import ConnectorState, Decision
 from shocpp.ocpp.outgoing import payload_text
 from shocpp.site.facts.charger import ChargerFacts
 from shocpp.site.facts.gathering import Gathered
@@ -52,6 +54,9 @@ MOST_DELAY_MS = 60_000
 """The longest delay of a charger's first raise after an outage."""
 
 
+NO_MEMORY = ConnectorState()
+
+
 class Sent(NamedTuple):
     """A Call that was queued, and what it brings."""
 
@@ -79,6 +84,7 @@ class SiteCalls:
         self._questions: dict[str, tuple[str, str | None]] = {}
         self._sent: dict[tuple[str, tuple[str, int]], Sent] = {}
         self._repeats: set[Key] = set()
+        self._woken: dict[Key, int | None] = {}
         self._delays: dict[Key, int] = {}
 
     def delay_raises(self, gathered: Gathered, now_ms: int) -> None:
@@ -104,7 +110,7 @@ class SiteCalls:
         for name, connectors in by_charger.items():
             facts = gathered.chargers[name]
             candidates = [
-                *self._limits(facts, connectors, set_points, now_ms),
+                *self._limits(facts, connectors, set_points, decision, now_ms),
                 *self._questions_to(db, facts, connectors, set_points, now_ms),
                 *self._observations_of(connectors, set_points, decision, now_ms),
             ]
@@ -162,6 +168,7 @@ class SiteCalls:
         facts: ChargerFacts,
         connectors: Sequence[Connector],
         set_points: Mapping[Key, SetPoint],
+        decision: Decision,
         now_ms: int,
     ) -> list[Wanted]:
         """Return the limits that a charger lacks, without raises that are delayed."""
@@ -174,9 +181,30 @@ class SiteCalls:
                 again = repeated(facts, connector, point, now_ms)
                 if again is not None:
                     mine = [again._replace(content=(again.content, "again", now_ms))]
+            state = decision.state.connectors.get(key, NO_MEMORY)
+            if point is not None and not mine and is_asleep(state, now_ms):
+                mine = self._waking(facts, connector, point, state, now_ms)
             is_delayed = now_ms < self._delays.get(key, 0)
             candidates += [one for one in mine if not (is_delayed and one.rank == RAISE)]
         return candidates
+
+    def _waking(
+        self,
+        facts: ChargerFacts,
+        connector: Connector,
+        point: SetPoint,
+        state: ConnectorState,
+        now_ms: int,
+    ) -> list[Wanted]:
+        """Return another limit for a car that is asleep, once after each pause.
+
+        The change wakes some cars, and the next decision brings back the limit.
+        """
+        if self._woken.get(connector.key) == state.active_since_ms:
+            return []
+        self._woken[connector.key] = state.active_since_ms
+        again = repeated(facts, connector, point, now_ms, STEP_MA)
+        return [] if again is None else [again._replace(content=(again.content, "wake", now_ms))]
 
     def _questions_to(
         self,

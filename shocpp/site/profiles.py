@@ -86,14 +86,19 @@ def wanted_calls(
 
 
 def repeated(
-    facts: ChargerFacts, connector: Connector, set_point: SetPoint, now_ms: int
+    facts: ChargerFacts, connector: Connector, set_point: SetPoint, now_ms: int, less_ma: int = 0
 ) -> Wanted | None:
-    """Return the working limit that is installed as a Call, to be sent once more, or None."""
+    """Return the working limit that is installed as a Call, to be sent once more, or None.
+
+    It is lower by `less_ma`, if a car still charges with that.
+    """
     plan = _Plan(facts, connector, set_point, now_ms)
-    variant = facts.at(connector.key[1]).working
-    if not plan.has_working or variant is None or set_point.limit_ma is None:
+    variant, limit_ma = facts.at(connector.key[1]).working, set_point.limit_ma
+    if not plan.has_working or variant is None or limit_ma is None:
         return None
-    return plan.set(KEEP_ALIVE, plan.working(variant, set_point.limit_ma))
+    if limit_ma - less_ma >= connector.min_ma:
+        limit_ma -= less_ma
+    return plan.set(KEEP_ALIVE, plan.working(variant, limit_ma))
 
 
 class _Plan:

@@ -27,7 +27,7 @@ from shocpp.language.site import (
     stored_reason,
 )
 
-FORMS = {"waits_turn_of_one", "paused"}
+FORMS = {"waits_turn_of_one", "paused", "switching_to_one"}
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

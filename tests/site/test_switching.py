@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shocpp.energy.standing import is_asleep
 from shocpp.energy.surplus.phases import FAILED, IGNORED, REFUSED
 from shocpp.store.site import switches
 from tests.world.desk import Desk
@@ -140,6 +141,32 @@ def test_a_charger_that_accepts_and_ignores_is_found(desk: Desk) -> None:
     box.wanted = 1
     box.run(5 * MINUTE_MS)
     assert box.hindered_by() == IGNORED
+
+
+def test_a_car_that_sleeps_after_a_pause_is_woken_once(desk: Desk) -> None:
+    box = charging_box(desk)
+    box.limit_ma = 0
+    box.run(6 * MINUTE_MS)
+    box.limit_ma, box.draws = 10_000, False
+    box.run(2 * MINUTE_MS)
+    assert box.periods == [(10, 3), (0, 3), (10, 3)]
+    box.run(8 * MINUTE_MS)
+    assert box.periods == [(10, 3), (0, 3), (10, 3), (9, 3), (10, 3)]
+    assert is_asleep(box.memory, desk.now_ms)
+    box.draws = True
+    box.run(MINUTE_MS)
+    assert not is_asleep(box.memory, desk.now_ms)
+
+
+def test_a_car_that_was_full_before_a_pause_is_not_woken(desk: Desk) -> None:
+    box = charging_box(desk)
+    box.draws = False
+    box.run(MINUTE_MS)
+    box.limit_ma = 0
+    box.run(6 * MINUTE_MS)
+    box.limit_ma = 10_000
+    box.run(5 * MINUTE_MS)
+    assert box.periods == [(10, 3), (0, 3), (10, 3)]
 
 
 def test_a_charger_without_known_means_is_not_switched(desk: Desk) -> None:

@@ -89,6 +89,7 @@ class ConnectorState(NamedTuple):
     ignores           it has ignored a limit that it had accepted
     is_unproven       it has never shown that it keeps limits, because it reports no current
     sun, switch       the memory of the sun, and of switches of its phases
+    was_drawing       its car drew when its limit became 0, and has not drawn since
     """
 
     transaction_id: int | None = None
@@ -117,6 +118,7 @@ class ConnectorState(NamedTuple):
     ended_ms: int = 0
     sun: SunState = SunState()
     switch: SwitchState = SwitchState()
+    was_drawing: bool = False
 
 
 class Load(NamedTuple):

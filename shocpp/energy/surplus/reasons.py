@@ -3,9 +3,20 @@
 from shocpp.energy.model import FAST, MIN, OFF, Connector, Reason
 from shocpp.energy.pacing import OFF_MS
 from shocpp.energy.state.model import ConnectorState
-from shocpp.energy.surplus.following import ON_MS, START_MS, STOP_MS
+from shocpp.energy.surplus.following import ON_MS, START_MS, STOP_MS, SWITCH_MS
 from shocpp.energy.surplus.modes import fast_from_ms, mode_in_force
-from shocpp.energy.surplus.phases import pause_until, pauses
+from shocpp.energy.surplus.phases import (
+    DAILY,
+    FAILED,
+    IGNORED,
+    REFUSED,
+    hindrance,
+    pause_until,
+    pauses,
+)
+
+SAID = (DAILY, FAILED, IGNORED, REFUSED)
+"""The hindrances that last: a person can do something about them."""
 
 
 def reason_of_mode(
@@ -19,6 +30,9 @@ def reason_of_mode(
         return Reason("mode_off" if connector.wish.goal is None else "goal_reached")
     if mode == FAST or sun.cap_ma is None:
         return None
+    hindered = _hindered(connector, state, now_ms)
+    if hindered is not None:
+        return hindered
     if not sun.is_on:
         if sun.enough_since_ms is not None:
             return Reason("sun_starts")
@@ -29,6 +43,16 @@ def reason_of_mode(
         return Reason("sun_short")
     is_least = mode == MIN and sun.cap_ma == connector.min_ma
     return Reason("least_and_sun" if is_least else "sun")
+
+
+def _hindered(connector: Connector, state: ConnectorState, now_ms: int) -> Reason | None:
+    """Return the reason of a number of phases that does not suit, None if it does, or soon will."""
+    since_ms = state.sun.other_since_ms
+    is_due = since_ms is not None and now_ms - since_ms >= SWITCH_MS
+    found = hindrance(connector, state, now_ms)
+    if found is None or found.key not in SAID or not (is_due or found.key == IGNORED):
+        return None
+    return Reason(f"switch_{found.key}")
 
 
 def next_change_ms(connector: Connector, state: ConnectorState, now_ms: int) -> int | None:

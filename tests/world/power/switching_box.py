@@ -58,6 +58,7 @@ class SwitchingBox:
         self.limit_ma = 10_000
         self.contactor = 3
         self.obeys = True
+        self.draws = True
         self.answers: Answering = lambda *_: "Accepted"
         self.sent: list[tuple[int, str, dict[str, Any]]] = []
         self.installed: dict[int, tuple[float, int]] = {}
@@ -147,7 +148,7 @@ class SwitchingBox:
         limit_a, _ = self.installed.get(1, self.installed.get(0, (6.0, 3)))
         samples = [
             {
-                "value": f"{limit_a if number <= self.contactor else 0}",
+                "value": f"{limit_a if self.draws and number <= self.contactor else 0}",
                 "measurand": "Current.Import",
                 "phase": f"L{number}",
                 "unit": "A",
