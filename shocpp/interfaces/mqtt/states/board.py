@@ -26,7 +26,7 @@ from shocpp.store.site import published
 
 log = logging.getLogger(__name__)
 
-REGISTERS_MS, BOOKS_MS = 10_000, 60_000
+REGISTERS_MS, BOOKS_MS = 5_000, 60_000
 """The time between two reads of registers, and between two reads of books without a change."""
 
 
