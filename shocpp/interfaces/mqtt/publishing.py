@@ -52,6 +52,9 @@ STOP_S = 0.3
 ERROR_MS = 120_000
 """Milliseconds for which a refused command is shown."""
 
+MOST_LINES = 5
+"""Refused commands of one read that are logged at most."""
+
 OF_A_CHARGER = {CHARGER, CONNECTOR, POWER, CALL, SET_POINT, TRANSACTION}
 """The kinds of changes after which only their chargers are read."""
 
@@ -74,6 +77,7 @@ class Publishing:
         self._waiting = Waiting()
         self._errors: dict[Place | None, tuple[str, int]] = {}
         self._started: dict[Place, int] = {}
+        self._lines = 0
         self._trouble: str | None = None
         self._session: Session | None = None
         # Set in other threads, taken in ours.
@@ -190,9 +194,12 @@ class Publishing:
         for place, (_, since_ms) in [*self._errors.items()]:
             if not since_ms <= moment_ms < since_ms + ERROR_MS:
                 del self._errors[place]
-        touched = set()
+        touched, self._lines = set(), 0
         for message in self._waiting.take():
             outcome = execute(db, self._settings, self._conf, message, moment_ms)
+            if outcome.place is not None:
+                # The outcome of an older start is not that of this command.
+                self._started.pop(outcome.place, None)
             self._keep(outcome, moment_ms)
             if outcome.place is not None:
                 touched.add(outcome.place[0])
@@ -203,8 +210,10 @@ class Publishing:
         former = self._errors.pop(outcome.place, None)
         if outcome.error:
             self._errors[outcome.place] = outcome.error, moment_ms
-            # A flood of the same refusals is one line.
-            if former is None or former[0] != outcome.error:
+            # A flood of refusals must not fill the log.
+            is_new = former is None or former[0] != outcome.error
+            if is_new and self._lines < MOST_LINES:
+                self._lines += 1
                 log.warning("a command by MQTT is refused: %s", outcome.error)
         if outcome.has_started and outcome.place is not None:
             self._started[outcome.place] = moment_ms

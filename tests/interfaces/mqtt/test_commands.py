@@ -25,9 +25,9 @@ from tests.world.stored_limits import choose, chosen
 Serve = Callable[..., Server]
 
 CARDS = [
-    {"index": 1, "account": "home", "ids": [{"id": "1111", "name": "Zoe"}, "2222"]},
+    {"index": 1, "account": "home", "ids": ["1111", "2222"], "names": {"1111": "Zoe"}},
     {"index": 2, "account": "guests", "ids": ["3333"], "charge_points": ["yard"]},
-    {"index": 3, "account": "away", "ids": [{"id": "4444", "blocked": True}]},
+    {"index": 3, "account": "away", "ids": ["4444"], "blocked": ["4444"]},
     {"index": 4, "account": "plain", "ids": ["5555", "6666"]},
 ]
 
@@ -129,6 +129,7 @@ def test_a_pause_ends_with_its_transaction(
 def test_the_switch_starts_only_for_the_account_of_the_file(
     serve: Serve, home: Home, broker: Broker, house: HomeAssistant
 ) -> None:
+    home.environment["SHOCPP_LANG"] = "en"
     home.tags_file.write_text(json.dumps(CARDS))
     write_mqtt(home, broker)
     with ChargerWithCar(serve()) as garage:
@@ -201,6 +202,7 @@ def test_of_a_flood_the_newest_command_is_executed(
 @pytest.fixture
 def garage(serve: Serve, home: Home) -> Iterator[ChargerWithCar]:
     """A charger with a car at a server without MQTT."""
+    home.environment["SHOCPP_LANG"] = "en"
     home.tags_file.write_text(json.dumps(CARDS))
     with ChargerWithCar(serve()) as garage:
         yield garage
@@ -246,7 +248,7 @@ def test_what_cannot_be_done_is_refused_with_a_sentence_and_changes_nothing(
 def test_refusals_are_in_the_language_of_the_installation(
     garage: ChargerWithCar, home: Home
 ) -> None:
-    home.environment["SHOCPP_LANGUAGE"] = "de"
+    home.environment["SHOCPP_LANG"] = "de"
     assert sent(home, "shocpp/garage/1/charge/set", "on").error == (
         "'on' ist kein Schalter; möglich sind ON und OFF"
     )

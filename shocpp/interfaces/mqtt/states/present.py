@@ -7,7 +7,7 @@ from shocpp.calls.display import STALE_MS
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.configuration.charge_points import NO_ALLOWLIST
 from shocpp.configuration.power.keys import Power
-from shocpp.energy.model import FAST, METER_GOOD, VOLT, Key
+from shocpp.energy.model import FAST, METER_GOOD, METER_NEW, VOLT, Key
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
@@ -30,6 +30,9 @@ MOST_UNLISTED = 50
 
 MOST_CONNECTORS = 20
 """The highest connector that is published: a charger can report any number."""
+
+TRUE_METERS = (METER_GOOD, METER_NEW)
+"""The verdicts on the site's meter with which its reading is published."""
 
 
 class ConnectorPresent(NamedTuple):
@@ -77,7 +80,7 @@ class ChargerPresent(NamedTuple):
 class SiteFigures(NamedTuple):
     """The site.
 
-    power_w     of the grid, None without a good reading of the meter
+    power_w     of the grid, None without a fresh reading of the meter
     is_dimmed   None if the grid operator cannot dim
     """
 
@@ -248,7 +251,7 @@ def read_site(db: Database, settings: Settings, now_ms: int) -> SiteFigures:
     now = site_present(db, settings, now_ms)
     conf = site_conf(db, settings)
     power_w = None
-    if now.reading_ma is not None and now.meter_key == METER_GOOD and now.is_decided:
+    if now.reading_ma is not None and now.is_decided and now.meter_key in TRUE_METERS:
         power_w = round(sum(now.reading_ma) * VOLT / 1_000)
     has_meter = conf is not None and conf.meter is not None
     dim = dim_present(db, conf, now_ms)
