@@ -179,7 +179,7 @@ class _Reading:
         moments_ms = [row.received_ms for row in rows]
         for row, next_ms in _until_next(rows, moments_ms, self._until_ms):
             end_ms = min(next_ms, row.received_ms + stale_ms)
-            yield Span(row.received_ms, end_ms, _power_w(row, share))
+            yield Span(row.received_ms, end_ms, grid_power_w(row, share))
 
     def _set_points(self) -> dict[Key, list[Span[SetPointText]]]:
         """Return the set points of each connector, without repeated ones."""
@@ -217,7 +217,7 @@ class _Reading:
         return {key: merged(found) for key, found in intervals.items()}
 
 
-def _power_w(reading: SiteReading, share: float) -> int:
+def grid_power_w(reading: SiteReading, share: float) -> int:
     """Return the power of a reading; of a sum `share` is on the phases together."""
     total_ma = sum(reading.currents_ma)
     # The whole sum is on each phase if nobody knows its shares: they are 3 together.
