@@ -80,7 +80,7 @@ class Publishing:
         self._lines = 0
         self._trouble: str | None = None
         self._session: Session | None = None
-        # Set in other threads, taken in ours.
+        # Set in other threads, taken in ours. A lock would let the loop wait for this thread.
         self._is_new = self._is_born = self._has_changes = False
         self._is_running = False
         self._stopping, self._woken = threading.Event(), threading.Event()
@@ -162,6 +162,7 @@ class Publishing:
 
     def _round(self, subscription: Subscription, session: Session) -> None:
         """Execute commands, read what has changed, and publish it."""
+        # First the flags, then the state: what comes in between is for the next round.
         is_new, self._is_new, self._has_changes = self._is_new, False, False
         # Taken before the state is read: a later change wakes the thread again.
         changes = subscription.take()
@@ -177,6 +178,7 @@ class Publishing:
                     None if is_new else only,
                     has_new_books=not kinds.isdisjoint(OF_BOOKS),
                 )
+            # Outside the read transaction, because it may write.
             self._board.count(db, moment_ms)
             lifted = end_pauses(db, self._settings, self._board.chargers, moment_ms)
             with db.reading():

@@ -41,6 +41,7 @@ class Command(NamedTuple):
 
 def escaped(text: str) -> str:
     """Return a text as a level of a topic, and as an id of Home Assistant."""
+    # Bytes, because what is a letter differs from one version of Unicode to the next.
     signs = (bytes([byte]) for byte in text.encode(errors="surrogatepass"))
     return "".join(sign.decode() if _PLAIN.fullmatch(sign) else f"_{sign[0]:02x}" for sign in signs)
 
@@ -90,6 +91,7 @@ def command_of(prefix: str, topic: str) -> Command | None:
     if not topic.startswith(head) or len(levels) != 4 or levels[3] != "set":
         return None
     charge_point_id, (connector, name) = unescaped(levels[0]), levels[1:3]
+    # The connector is checked by those who know which ones there are.
     if charge_point_id is None or name not in COMMANDS:
         return None
     return Command(charge_point_id, connector, name)

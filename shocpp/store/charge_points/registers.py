@@ -29,6 +29,7 @@ def of_readings(db: Database, charge_point: int) -> dict[int, NewestRegister]:
         blocks.newest_first(db, "meter_reading", charge_point),
         LATEST_READINGS,
     )
+    # The newest first, so a later row of the same source is older.
     best: dict[int, tuple[int, NewestRegister]] = {}
     for connector_id, source, register_wh, received_ms in rows:
         rank = source_rank(source)

@@ -48,6 +48,7 @@ def store_paused(db: Database, present: Mapping[str, int]) -> None:
 def _stored(db: Database, name: str, kind: type[Any]) -> Any:
     """Return a stored value, an empty one if there is none of its kind."""
     row = db.execute("SELECT value FROM property WHERE name = ?", (name,)).fetchone()
+    # Another version may have stored something else; it is built up again.
     value = json.loads(row[0]) if row else None
     return value if isinstance(value, kind) else kind()
 

@@ -260,7 +260,9 @@ def test_a_start_obeys_blocks_and_the_chargers_of_its_account(
     refused = {
         ("nobody", None): "names an account here that does not exist",
         ("home", "Leaf"): "has no such valid card",
+        ("home", "9999"): "has no such valid card",
         ("home", None): "has several cards",
+        ("away", "4444"): "has no such valid card",
         ("away", None): "has no such valid card",
         ("guests", None): "The card was refused",
     }
@@ -270,9 +272,20 @@ def test_a_start_obeys_blocks_and_the_chargers_of_its_account(
         # Everybody at the broker reads it.
         assert account not in outcome.error
     assert not [one for one in garage.calls if one[0].startswith("Remote")]
-    outcome = sent(home, "shocpp/garage/1/charge/set", "ON", start_as=start_as("plain"))
+
+
+@pytest.mark.parametrize(
+    ("account", "card", "id_tag"),
+    [("plain", None, "5555"), ("home", "Zoe", "1111"), ("home", "2222", "2222")],
+)
+def test_a_start_is_with_the_card_that_is_named_by_name_or_number(
+    garage: ChargerWithCar, home: Home, account: str, card: str | None, id_tag: str
+) -> None:
+    outcome = sent(home, "shocpp/garage/1/charge/set", "ON", start_as=start_as(account, card))
     assert outcome == Outcome(("garage", 1), "", has_started=True)
     wait_for(lambda: garage.transaction_id)
+    (start,) = (payload for action, payload in garage.calls if action.startswith("RemoteStart"))
+    assert start["idTag"] == id_tag
 
 
 def test_a_silent_meter_is_enough_for_the_mode_solar(garage: ChargerWithCar, home: Home) -> None:

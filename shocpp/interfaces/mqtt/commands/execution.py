@@ -26,6 +26,7 @@ from shocpp.interfaces.mqtt.states.present import ChargerPresent, ConnectorPrese
 from shocpp.interfaces.mqtt.topics import LIMIT, MODE, Command, command_of
 from shocpp.language.mqtt import refusal
 from shocpp.language.page import SENTENCES as PAGE
+from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.choices.modes import DEFAULT, WantedMode, choose_mode
@@ -112,6 +113,7 @@ class _Deed:
         """Choose a mode."""
         if value not in (*MODES, DEFAULT):
             raise self._refused("mode", value=_quoted(value), modes=", ".join(MODES))
+        # Its own check, for a sentence in the language of the installation.
         if value == SOLAR:
             conf = site_conf(self._db, self._settings)
             if conf is None or conf.meter is None:
@@ -129,6 +131,7 @@ class _Deed:
         if limit_ma == 0:
             pause(self._scene, self._connector)
             return
+        # As the page has it: what is above the charger's own maximum is a typing error.
         least_ma, most_ma = self._connector.min_ma, self._connector.max_ma
         if not least_ma <= limit_ma <= most_ma:
             a = {"min_a": least_ma // 1_000, "max_a": most_ma // 1_000}
@@ -157,19 +160,27 @@ class _Deed:
         if start_as is None:
             raise self._refused("no_account")
         accounts = present_files(self._db, self._settings).accounts
-        if accounts.named(start_as.account) is None:
+        account = accounts.named(start_as.account)
+        if account is None:
             raise self._refused("unknown_account")
-        cards = [
-            one
-            for one in starts.choices(accounts, start_as.account, self._now_ms)
-            if start_as.card in (None, one.name)
-        ]
+        if start_as.card is None:
+            cards = starts.choices(accounts, account.name, self._now_ms)
+        else:
+            names, key = dict(account.card_names), id_tag_key(start_as.card)
+            # By its name, or by its number: most cards have no name.
+            cards = [
+                Choice("", account.name, names.get(card.key, ""), card.text)
+                for card in account.cards
+                if key == card.key or start_as.card == names.get(card.key)
+                if accounts.card(card, self._now_ms).status == "Accepted"
+            ]
         if not cards:
             raise self._refused("no_card")
         if len(cards) > 1:
             raise self._refused("several_cards")
         card = cards[0]
         start = RemoteStart(self._name, card.id_tag, self._at, self._now_ms)
+        # The charger would ask for the card again, and leave it unsaid why nothing happens.
         result = refusal_of(self._db, self._settings, start)
         if result is not None:
             raise UsageError(starts.refusal_text("", result.status, self._settings.language))
@@ -197,6 +208,7 @@ def _charger(
 def _connector(settings: Settings, charger: ChargerPresent, command: Command) -> ConnectorPresent:
     """Return the connector of a command; raises UsageError if the charger does not have it."""
     for connector in charger.connectors:
+        # As text: neither `01` nor a digit of another script is another name of connector 1.
         if str(connector.connector_id) == command.connector:
             return connector
     raise _refused(

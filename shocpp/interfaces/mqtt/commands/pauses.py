@@ -76,6 +76,7 @@ def end_pauses(
         for connector in charger.connectors:
             chosen = connector.chosen
             is_ours = chosen is not None and chosen.chosen_by == BY and is_paused(connector)
+            # A person's own pause stays, as on the page.
             if is_ours and not connector.has_session:
                 # A connector that its charger reports no more can have no limit.
                 with contextlib.suppress(UsageError):
@@ -98,6 +99,7 @@ def withdraw(scene: Scene, connector: ConnectorPresent) -> None:
 def choose(scene: Scene, connector_id: int | None, limit_ma: int | None) -> None:
     """Choose a limit, and forget the one that an earlier pause has replaced."""
     name = scene.charger.charge_point_id
+    # First the limit: a memory that is left is replaced with the next pause.
     choose_limit(scene.db, scene.settings, name, connector_id, limit_ma, None, BY, scene.now_ms)
     former = published.paused(scene.db)
     key = scene.key(connector_id or ALL_CONNECTORS)

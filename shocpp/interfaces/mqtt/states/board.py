@@ -57,6 +57,7 @@ class Board:
         if only is None:
             self.chargers = found
         else:
+            # Its entry may be gone since.
             gone = {identity_key(name) for name in only} - found.keys()
             self.chargers = {
                 key: one for key, one in (self.chargers | found).items() if key not in gone
@@ -82,14 +83,17 @@ class Board:
         new = self._messages(db, errors, site_error, now_ms)
         if self._topics is None:
             self._topics = published.topics(db)
+        # Killed in between, this process has stored a topic too many, and never one too few.
         if new.keys() - self._topics:
             self._store_topics(db, self._topics | new.keys())
         for topic, payload in changed(self._sent, new):
+            # The next connection begins anew with all of them.
             if not session.publish(topic, payload, retain=True):
                 return
             self._sent[topic] = payload
         gone = self._topics - new.keys()
         for topic in sorted(gone):
+            # An empty retained message deletes the one before (MQTT 3.1.1 §3.3.1.3).
             if not session.publish(topic, b"", retain=True):
                 return
             self._sent.pop(topic, None)

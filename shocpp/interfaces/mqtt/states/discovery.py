@@ -63,12 +63,14 @@ OF_CONNECTOR: Mapping[str, Component] = {
         "unit_of_meas": "kWh",
         "stat_cla": "total_increasing",
     },
+    # Without a state class: its value falls to nothing with the next session.
     SESSION: {"p": SENSOR, "dev_cla": "energy", "unit_of_meas": "kWh"},
     STATE: {"p": SENSOR, "dev_cla": "enum", "ops": list(STATES)},
     ACCOUNT: {"p": SENSOR, "ic": "mdi:account"},
     PLUG: {"p": BINARY_SENSOR, "dev_cla": "plug"},
     CHARGE: {"p": SWITCH, "ic": "mdi:ev-station"},
     MODE: {"p": SELECT, "ops": list(MODES), "ic": "mdi:solar-power"},
+    # From 0, which pauses; the values between 0 and the least current are refused.
     LIMIT: {
         "p": NUMBER,
         "dev_cla": "current",
@@ -89,6 +91,7 @@ OF_SITE: Mapping[str, Component] = {
     DIMMED: {"p": BINARY_SENSOR, "ic": "mdi:transmission-tower-off"},
     FALLBACK: {"p": BINARY_SENSOR, "dev_cla": "problem", **_DIAGNOSTIC},
     REVIEWS: {"p": SENSOR, "stat_cla": "measurement", "ic": "mdi:account-question"},
+    # A review can assign energy, so it may fall.
     UNASSIGNED: {"p": SENSOR, "dev_cla": "energy", "unit_of_meas": "kWh"},
     ERROR: {"p": SENSOR, "ic": "mdi:alert-circle-outline", **_DIAGNOSTIC},
 }
@@ -110,6 +113,7 @@ def charger_config(
             if name == ACCOUNT and not names_accounts:
                 components[key] = _absent(kind)
                 continue
+            # Home Assistant puts the name of the device before it.
             label = NAMES[language][name]
             if not is_single:
                 label = f"{label} {_place(connector, language)}"

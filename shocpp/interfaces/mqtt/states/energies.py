@@ -40,6 +40,7 @@ class Energies:
             for connector in charger.connectors:
                 place = charger.row, connector.connector_id
                 key = _key(charger, connector.connector_id)
+                # Published, it would be the energy of the longest session.
                 if place in of_sessions:
                     new.pop(key, None)
                     continue
@@ -49,6 +50,7 @@ class Energies:
                 count = counted(new.get(key), own, serials.get(charger.row, ""), now_ms)
                 if count is not None:
                     new[key] = count
+        # Before they are published: after a kill, the energy must not fall below what was shown.
         if new != self._counted:
             with db.writing(keys=NO_KEYS, durable=False):
                 published.store_energies(db, new)

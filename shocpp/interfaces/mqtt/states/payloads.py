@@ -78,12 +78,16 @@ def _values(connector: ConnectorPresent, error: str, *, names_accounts: bool) ->
         SESSION: UNKNOWN if connector.session_wh is None else _kwh(connector.session_wh),
         STATE: connector.status if connector.status in STATES else UNKNOWN,
         PLUG: _plug(connector),
+        # Not by the power: a car that is full is on, and takes nothing.
         CHARGE: ON if connector.has_session and not is_paused(connector) else OFF,
         MODE: connector.mode,
+        # Without a choice the highest one: a slider needs a place.
         LIMIT: _amperes(connector.max_ma if chosen is None else chosen.limit_ma),
         ALLOWED: UNKNOWN if connector.allowed_ma is None else _amperes(connector.allowed_ma),
+        # A refused command first: somebody waits for it.
         ERROR: (error or connector.error_code or NO_ERROR)[:LONGEST],
     }
+    # A name could be empty, which would delete the message.
     if names_accounts:
         values[ACCOUNT] = connector.account[:LONGEST] or UNKNOWN
     return values
@@ -96,6 +100,7 @@ def is_paused(connector: ConnectorPresent) -> bool:
 
 def _plug(connector: ConnectorPresent) -> str:
     """Return ON if a cable is plugged in."""
+    # Faulted and Unavailable say nothing about a cable, but an open transaction does.
     if connector.has_session or connector.status in PLUGGED:
         return ON
     return OFF if connector.status in UNPLUGGED else UNKNOWN

@@ -108,6 +108,7 @@ def published(db: Database, settings: Settings) -> list[SiteCharger]:
     """
     known = chargers.chargers(db)
     allowlist = present_files(db, settings).allowlist
+    # With a file, also strangers that `*` admits have no device: they could make thousands.
     if allowlist == NO_ALLOWLIST:
         return [one for one in known if one.booted_ms is not None][:MOST_UNLISTED]
     return [one for one in known if allowlist.is_listed(one.charge_point_id)]
@@ -215,8 +216,10 @@ class _Chargers:
         self, point: PresentChargePoint, power: charging.Power | None, running: Running | None
     ) -> int | None:
         """Return the power of a connector, None if it is old; without a session nothing flows."""
+        # Its newest value is from before it was gone.
         if not point.is_connected:
             return None
+        # Without a transaction nothing is charged, as voice answers have it, too.
         if power is None:
             return None if running is not None else 0
         interval_s = point.sample_interval_s
@@ -229,6 +232,7 @@ class _Chargers:
 
 def _status(state: ConnectorState | None, running: Running | None) -> str | None:
     """Return the status of a connector; one that charges without a report is Charging."""
+    # A report counts also if it contradicts: the charger knows more than we do.
     if state is not None:
         return state.status
     return None if running is None else "Charging"
@@ -236,6 +240,7 @@ def _status(state: ConnectorState | None, running: Running | None) -> str | None
 
 def _session_wh(running: Running | None) -> int | None:
     """Return the energy of an open transaction, None if it is not known."""
+    # It is negative while a register is lower than at the start.
     wh = None if running is None else running.transaction.consumed_wh
     return wh if wh is not None and wh >= 0 else None
 

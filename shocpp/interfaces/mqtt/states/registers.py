@@ -42,6 +42,7 @@ def counted(
 ) -> Counted | None:
     """Return the energy of a connector after its newest registers, None before the first one."""
     if former is None:
+        # The highest one, because the newest may be the 0 of a restart.
         best = max(registers, default=None)
         return best and Counted(best.wh, best.received_ms, 0, serial)
     if serial and serial != former.serial:
@@ -51,6 +52,7 @@ def counted(
         if is_other:
             former = former._replace(offset_wh=None, since_ms=now_ms)
     new = [one for one in registers if one.received_ms >= former.since_ms]
+    # Energy between the last reading of the old charger and the first one of the new is lost.
     if former.offset_wh is None and new:
         first = min(new, key=lambda one: one.received_ms)
         former = former._replace(offset_wh=former.wh - first.wh)
