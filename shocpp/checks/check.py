@@ -31,6 +31,7 @@ from shocpp.checks.findings import (
 )
 from shocpp.checks.installation import check_caller, check_wsgi_ini
 from shocpp.checks.letterhead import account_names, check_names, check_operator
+from shocpp.checks.limits.broker import check_broker
 from shocpp.checks.limits.site import check_site
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
@@ -41,6 +42,7 @@ from shocpp.checks.topics import (
     ADDRESS,
     BACKUPS,
     BOOKS,
+    BROKER,
     CALLS,
     CHARGERS,
     CLOCK,
@@ -280,6 +282,7 @@ _CHECKS: Iterable[tuple[str, _Check]] = (
     (CLOCK, check_clock),
     (CHARGERS, check_allowlist),
     (LIMITS, check_site),
+    (BROKER, check_broker),
     (RIGHTS, check_secrets),
     (RIGHTS, check_writers),
     (RIGHTS, check_owners),

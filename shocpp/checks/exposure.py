@@ -149,7 +149,10 @@ def check_secrets(settings: Settings, _: Database | None) -> Iterator[Finding]:
 
     The records reveal when people were at home.
     """
-    files = (settings.database, settings.canned_file, settings.charge_points_file)
+    files = (
+        *(settings.database, settings.canned_file, settings.charge_points_file),
+        settings.mqtt_file,
+    )
     folders = (doorbells_folder(settings.database), settings.accounting_folder)
     for path in (*files, *folders, *SECRETS_OF_OTHERS):
         try:
@@ -168,6 +171,7 @@ def check_writers(settings: Settings, _: Database | None) -> Iterator[Finding]:
     files = (
         *(settings.tags_file, settings.canned_file),
         *(settings.charge_points_file, settings.people_file, settings.site_file),
+        settings.mqtt_file,
     )
     # Write access to a folder is enough to replace its files, whatever their own rights.
     folders = {file.parent for file in (*files, settings.database)}
@@ -179,6 +183,9 @@ def check_writers(settings: Settings, _: Database | None) -> Iterator[Finding]:
                 yield Finding(WRONG, "everybody_changes", {"file": path})
 
 
+_SECRET_KEYS = ('"secret"', '"password_hash"', '"password"')
+
+
 def _holds_secrets(path: Path) -> bool:
     """Return True for all but files of conf/, and for those with a secret or a password hash."""
     if path.suffix != ".json":
@@ -187,7 +194,7 @@ def _holds_secrets(path: Path) -> bool:
         text = conf_text(path)
     except (OSError, ConfigError):
         return False
-    return '"secret"' in text or '"password_hash"' in text
+    return any(key in text for key in _SECRET_KEYS)
 
 
 def check_owners(settings: Settings, _: Database | None) -> Iterator[Finding]:
@@ -200,7 +207,7 @@ def check_owners(settings: Settings, _: Database | None) -> Iterator[Finding]:
     for path in (settings.database, *folders):
         yield from _check_owner(path, os.R_OK | os.W_OK)
     files = (settings.canned_file, settings.charge_points_file, settings.tags_file)
-    for path in (*files, settings.people_file, settings.site_file):
+    for path in (*files, settings.people_file, settings.site_file, settings.mqtt_file):
         yield from _check_owner(path, os.R_OK)
     if os.geteuid() == 0:
         yield Finding(NOTE, "runs_as_root")

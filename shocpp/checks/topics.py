@@ -10,9 +10,9 @@ DATABASE, BOOKS, DISK, CLOCK, RIGHTS, NETWORK, ADDRESS, SETTINGS, INSTALLATION, 
 )
 """The topics of the machine."""
 
-CHARGERS, LIMITS, PEOPLE, ACCOUNTS, CALLS, LETTERHEAD, PRICES, REVIEW, BACKUPS = (
+CHARGERS, LIMITS, PEOPLE, ACCOUNTS, CALLS, LETTERHEAD, PRICES, REVIEW, BACKUPS, BROKER = (
     *("chargers", "limits", "people", "accounts", "calls", "letterhead", "prices", "review"),
-    "backups",
+    *("backups", "broker"),
 )
 """The topics of what people enter and decide."""
 

@@ -39,6 +39,7 @@ _KEYS = (
     "comment",
 )
 _LONGEST_PREFIX = 60
+_LONGEST_LABEL = 63
 
 
 class StartAs(NamedTuple):
@@ -126,7 +127,9 @@ def _mqtt(content: Located, folder: Path) -> MqttConf:
 
 def _host(member: Located) -> str:
     host = member.text()
-    if any(sign in host for sign in " /@") or not host.isascii():
+    # paho would end for a name with a label that no name server knows.
+    is_name = all(1 <= len(label) <= _LONGEST_LABEL for label in host.split("."))
+    if any(sign in host for sign in " /@") or not host.isascii() or not is_name:
         raise member.error(
             f"must be a name or an address such as 192.168.1.5, not {quoted(host)}; the port and "
             "the user have keys of their own"

@@ -35,7 +35,7 @@ ACCOUNTING = "accounting/"
 
 _CONF_NAMES = tuple(
     f"conf/{name}.json"
-    for name in ("tags", "canned", "operator", "tariffs", "charge_points", "people", "site")
+    for name in ("tags", "canned", "operator", "tariffs", "charge_points", "people", "site", "mqtt")
 )
 """The names of members that are files of conf/; a restore takes no other ones."""
 
@@ -43,6 +43,7 @@ _SECRETS = {
     DATABASE: "card numbers and hashes of passwords",
     "conf/canned.json": "the secrets and payloads of canned calls in clear text",
     "conf/charge_points.json": "hashes of passwords",
+    "conf/mqtt.json": "the password of the MQTT broker in clear text",
     "conf/tags.json": "card numbers, with which anybody can charge",
 }
 """The secrets of each member that has any."""
@@ -78,11 +79,9 @@ class Manifest(NamedTuple):
 
 def conf_files(settings: Settings) -> dict[str, Path]:
     """Return the paths of the files of conf/ by the names of their members."""
-    paths = (
-        *(settings.tags_file, settings.canned_file, settings.operator_file),
-        *(settings.tariffs_file, settings.charge_points_file, settings.people_file),
-        settings.site_file,
-    )
+    of_accounts = (settings.tags_file, settings.canned_file, settings.operator_file)
+    of_access = (settings.tariffs_file, settings.charge_points_file, settings.people_file)
+    paths = (*of_accounts, *of_access, settings.site_file, settings.mqtt_file)
     return dict(zip(_CONF_NAMES, paths, strict=True))
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from shocpp.calls.tiles import natural_order
 from shocpp.configuration.charge_points import CLOSED, allowlist_or_stored
+from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.energy.model import METER_GOOD, METER_NONE, PerPhase
 from shocpp.errors import ConfigError
 from shocpp.language.site import meter_text, reason_of, reason_text, standing_text
@@ -16,7 +17,7 @@ from shocpp.site.inputs.dim_signal import DimPresent, dim_present
 from shocpp.site.rules import site_conf
 from shocpp.store import properties
 from shocpp.store.database import Database
-from shocpp.store.site import limits, readings, set_points
+from shocpp.store.site import limits, mqtt, readings, set_points
 from shocpp.store.site.limits import ALL_CONNECTORS, LimitChoice
 from shocpp.store.site.set_points import SiteState, StoredSetPoint
 
@@ -115,7 +116,11 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
         None if conf is None else conf.rules.limit_ma,
         state is not None and now_ms - state.decided_ms <= LED_WITHIN_MS,
         state and state.decided_ms,
-        _meter_phrase(meter, state, settings.language),
+        _meter_phrase(
+            meter,
+            None if conf is None else meter_trouble(db, conf.meter, state),
+            settings.language,
+        ),
         meter,
         state is not None and state.is_fallback,
         reading and reading.currents_ma,
@@ -127,19 +132,23 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
     )
 
 
-def _meter_phrase(meter: str, state: SiteState | None, language: str) -> str:
-    """Return the verdict on the meter, or the error of its last poll behind it."""
-    trouble = meter_trouble(state) if meter != METER_NONE else None
-    if trouble is None:
+def _meter_phrase(meter: str, trouble: str | None, language: str) -> str:
+    """Return the verdict on the meter, and behind it why its last value could not be read."""
+    if trouble is None or meter == METER_NONE:
         return meter_text(meter, language)
     # The readings before the error may be good still.
     phrase = meter_text(UNREAD if meter == METER_GOOD else meter, language)
     return f"{phrase}: {trouble.removeprefix('meter ')}"
 
 
-def meter_trouble(state: SiteState | None) -> str | None:
-    """Return the error of the last poll of the meter, None if there was none."""
-    return _trouble(state, "meter_trouble")
+def meter_trouble(db: Database, meter: SiteMeter | None, state: SiteState | None) -> str | None:
+    """Return why the last value of the meter could not be read, None if there is no reason."""
+    if meter is None or not meter.topic:
+        return _trouble(state, "meter_trouble")
+    broker = mqtt.broker_state(db)
+    if broker is None:
+        return f"nobody reads its topic {meter.topic}: there is no mqtt.json with the broker"
+    return broker.trouble or broker.meter_trouble
 
 
 def dim_trouble(state: SiteState | None) -> str | None:
@@ -148,6 +157,7 @@ def dim_trouble(state: SiteState | None) -> str | None:
 
 
 def _trouble(state: SiteState | None, key: str) -> str | None:
+    """Return the error of the last poll of an input, None if there was none."""
     if state is None:
         return None
     # Another version may have stored the memory of the leader.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.configuration.entries import line_of
-from shocpp.configuration.json_paths import parse_path
+from shocpp.configuration.json_paths import WHOLE, parse_path
 from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site.conf import SiteConf, parse_site
 from shocpp.configuration.site.meter_source import SiteMeter
@@ -86,6 +86,14 @@ def test_a_meter_may_be_polled() -> None:
     assert (meter.sign_paths, meter.split) == ((), None)
 
 
+def test_a_meter_may_be_a_topic_with_documents_or_numbers() -> None:
+    numbers = parsed({"limit_a": 35, "meter": {"mqtt": "haus/meter"}}).meter
+    assert numbers == SiteMeter(topic="haus/meter", paths=(WHOLE,))
+    meter = {"mqtt": "haus/meter", "path": "w", "factor": -1}
+    documents = parsed({"limit_a": 35, "meter": meter}).meter
+    assert documents == SiteMeter(topic="haus/meter", paths=(parse_path("w"),), factor=-1)
+
+
 def test_a_meter_of_currents_takes_signs_from_powers() -> None:
     currents = [f"emeters[{phase}].current" for phase in range(3)]
     powers = [f"emeters[{phase}].power" for phase in range(3)]
@@ -102,6 +110,11 @@ def test_a_meter_of_currents_takes_signs_from_powers() -> None:
 
 
 # --- refusals ---
+
+
+def topic(name: object, **keys: object) -> dict[str, object]:
+    """Return a site.json with a meter that sends messages to a topic."""
+    return {"limit_a": 35, "meter": {"mqtt": name, **keys}}
 
 
 def meter(**keys: object) -> dict[str, object]:
@@ -155,8 +168,20 @@ REFUSED: list[tuple[object, str]] = [
     ({"groups": {" ": {}}}, "groups, ' ' is no name of a group; write some letters"),
     ({"groups": {"g\n": {}}}, r"groups, 'g\n' is no name of a group"),
     ({"limit_a": 35, "meter": URL}, "meter must be an object, not 'http://192.168.1.30/status'"),
-    ({"limit_a": 35, "meter": {}}, 'meter needs url: write url and paths, or "posted": true'),
-    ({"limit_a": 35, "meter": {"url": URL}}, "meter needs paths: write url and paths"),
+    ({"limit_a": 35, "meter": {}}, 'meter needs one of url, mqtt and "posted": true'),
+    ({"limit_a": 35, "meter": {"url": URL}}, "meter needs path or paths: where the values are in"),
+    (meter(mqtt="haus/meter"), 'meter needs one of url, mqtt and "posted": true'),
+    (meter(path="w"), "meter, path has no meaning beside paths; remove one of them"),
+    (topic("haus/#"), "meter, mqtt must be one topic, without the wildcards + and #, not 'haus/#'"),
+    (topic("$SYS/load"), "meter, mqtt must not begin with $, which is for topics of the broker"),
+    (
+        topic("/haus"),
+        "meter, mqtt must have levels that are not empty, not '/haus'; write it as in",
+    ),
+    (topic("x" * 201), "meter, mqtt must have at most 200 bytes, and no control characters"),
+    (topic(5), "meter, mqtt must be a text on one line, not 5"),
+    (topic("haus", every_s=5), "meter, every_s has no meaning beside mqtt, whose devices send"),
+    (topic("haus", posted=True), "meter, mqtt has no meaning beside posted; remove one of them"),
     ({**groups(), "meter": POLLED}, "meter needs limit_a: it measures the load of the whole site"),
     ({"limit_a": 35, "meter": {"posted": 1}}, "meter, posted can only be true; remove it for a"),
     (meter(posted=True), "meter, url has no meaning beside posted; remove one of them"),

@@ -120,8 +120,9 @@ def test_a_killed_worker_that_leads_is_followed_by_the_other(
     begun = time.monotonic()
     second = wait_for(lambda: (pid := leader_of(server)) and pid != first and pid)
     assert time.monotonic() - begun < 1
-    ((decided_ms,),) = home.query("SELECT coalesce(max(decided_ms), 0) FROM site_state")
-    wait_for(lambda: home.query("SELECT decided_ms FROM site_state")[0][0] > decided_ms, 40)
+    decided = "SELECT coalesce(max(decided_ms), 0) FROM site_state"
+    ((decided_ms,),) = home.query(decided)
+    wait_for(lambda: home.query(decided)[0][0] > decided_ms, 40)
     assert leader_of(server) == second
 
 

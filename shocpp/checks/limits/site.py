@@ -92,19 +92,20 @@ def _check_state(settings: Settings, conf: SiteConf, db: Database) -> Iterator[F
     if age_ms > UNDECIDED_MS:
         yield Finding(WRONG, "limits_undecided", {"minutes": age_ms // 60_000})
     else:
-        yield from _check_meter(settings, conf, state, has_readings=readings.newest(db) is not None)
+        yield from _check_meter(settings, conf, state, db)
 
 
 def _check_meter(
-    settings: Settings, conf: SiteConf, state: SiteState, *, has_readings: bool
+    settings: Settings, conf: SiteConf, state: SiteState, db: Database
 ) -> Iterator[Finding]:
     """Find a meter that is silent, wrong, or measures something else."""
     meter, fallback_a = conf.meter, conf.rules.fallback_ma // 1000
     if meter is None:
         return
+    has_readings = readings.newest(db) is not None
     # A new one has reported too little, which is no defect unless it has reported nothing.
     if state.meter == METER_SILENT or (state.meter == METER_NEW and not has_readings):
-        trouble = meter_trouble(state)
+        trouble = meter_trouble(db, meter, state)
         if meter.is_posted:
             values = {"stale_s": conf.rules.stale_ms // 1000, "fallback_a": fallback_a}
             yield Finding(WRONG, "meter_silent_posted", values)
@@ -115,6 +116,9 @@ def _check_meter(
                 "file": settings.site_file,
             }
             yield Finding(WRONG, "meter_unreadable", of_error)
+        elif meter.topic:
+            of_topic = {"topic": meter.topic, "fallback_a": fallback_a}
+            yield Finding(WRONG, "meter_silent_topic", of_topic)
         else:
             # The query of an address may have a key of the device.
             of_url = {"url": meter.url.partition("?")[0], "fallback_a": fallback_a}

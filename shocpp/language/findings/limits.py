@@ -59,8 +59,11 @@ LIMITS = {
         # The meter
         "meter_silent_polled": "Der Zähler {url} liefert keine Werte. Solange bekommt jede Wallbox "
         "höchstens {fallback_a} A. Prüfe, ob er erreichbar ist.",
+        "meter_silent_topic": "Der Zähler schickt nichts an das Topic {topic}. Solange bekommt "
+        "jede Wallbox höchstens {fallback_a} A. Prüfe, ob er läuft und das Topic stimmt; "
+        "gespeicherte Nachrichten (retained) zählen nicht.",
         "meter_unreadable": "Der Zähler liefert keine Werte: {error}. Solange bekommt jede Wallbox "
-        "höchstens {fallback_a} A. Mach ihn erreichbar, oder berichtige url und paths in {file}.",
+        "höchstens {fallback_a} A. Mach ihn erreichbar, oder berichtige meter in {file}.",
         "meter_silent_posted": "Seit mehr als {stale_s} s hat kein Programm einen Wert des Zählers "
         "an /api/site gesendet. Solange bekommt jede Wallbox höchstens {fallback_a} A. Prüfe das "
         "Programm, das ihn sendet.",
@@ -143,8 +146,11 @@ LIMITS = {
         "phase_switch in {file} out",
         "meter_silent_polled": "the meter {url} gives no values; meanwhile each charger gets at "
         "most {fallback_a} A; check that it can be reached",
+        "meter_silent_topic": "the meter sends nothing to the topic {topic}; meanwhile each "
+        "charger gets at most {fallback_a} A; check that it runs, and the topic; retained messages "
+        "do not count",
         "meter_unreadable": "{error}; meanwhile each charger gets at most {fallback_a} A; make it "
-        "reachable, or correct url and paths in {file}",
+        "reachable, or correct meter in {file}",
         "meter_silent_posted": "no program has posted a value of the meter to /api/site for more "
         "than {stale_s} s; meanwhile each charger gets at most {fallback_a} A; check the program "
         "that posts it",

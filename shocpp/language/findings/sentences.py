@@ -13,8 +13,9 @@ from shocpp.language.findings.books import BOOKS
 from shocpp.language.findings.conf import CONF
 from shocpp.language.findings.limits import LIMITS
 from shocpp.language.findings.machine import MACHINE
+from shocpp.language.findings.mqtt import MQTT
 
-TABLES = (MACHINE, BOOKS, ACCESS, CONF, LIMITS)
+TABLES = (MACHINE, BOOKS, ACCESS, CONF, LIMITS, MQTT)
 
 FINDINGS = {
     language: {key: text for table in TABLES for key, text in table[language].items()}

@@ -42,6 +42,8 @@ CHECK = {
         "topic_limits": "Limits für den Strom",
         "remedy_limits": "Der Satz nennt, was in conf/site.json, in conf/charge_points.json oder "
         "an der Wallbox zu ändern ist.",
+        "topic_broker": "MQTT",
+        "remedy_broker": "Der Satz nennt, was in conf/mqtt.json oder am Broker zu ändern ist.",
         "topic_people": "Personen des Webservers",
         "remedy_people": "Jedem Benutzer eine Rolle geben.",
         "topic_accounts": "Konten und Karten",
@@ -97,6 +99,8 @@ CHECK = {
         "topic_limits": "Limits of current",
         "remedy_limits": "The sentence names what to change in conf/site.json, in "
         "conf/charge_points.json or at the charger.",
+        "topic_broker": "MQTT",
+        "remedy_broker": "The sentence names what to change in conf/mqtt.json or at the broker.",
         "topic_people": "Users of the web server",
         "remedy_people": "Give each user a role.",
         "topic_accounts": "Accounts and cards",

@@ -15,6 +15,7 @@ from shocpp.store.database import open_database
 from shocpp.store.site import mqtt
 from shocpp.store.site.mqtt import BrokerState
 from tests.world.broker import Broker, Household
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.limits import write_site
 from tests.world.machine import ROOT, wait_for
@@ -204,7 +205,9 @@ def test_a_message_without_a_reading_is_named_until_the_next_good_one(
     assert present.meter_trouble == (
         "the meter's topic haus/meter cannot be read: w is no number but '1,5'"
     )
-    assert present.meter_trouble in home.run("shocpp", "site").stdout
+    shown = home.run("shocpp", "site").stdout
+    assert present.meter_trouble in shown
+    assert present.meter_trouble in check(home).stdout
     assert readings(home) == []
     household.publish(METER, '{"w": 1.5}')
     wait_for(lambda: (now := state(home)) is not None and now.meter_trouble is None)

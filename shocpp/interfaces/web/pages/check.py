@@ -22,6 +22,7 @@ from shocpp.checks.findings import LEVELS, NOTE
 from shocpp.checks.topics import (
     ACCOUNTS,
     BACKUPS,
+    BROKER,
     CALLS,
     CHARGERS,
     LETTERHEAD,
@@ -33,6 +34,7 @@ from shocpp.checks.topics import (
 )
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import all_canned_calls
+from shocpp.configuration.mqtt import load_mqtt
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.people import load_people
 from shocpp.configuration.site.file import load_site
@@ -150,6 +152,7 @@ class CheckPages(FormPages):
             CALLS: settings.canned_file,
             LETTERHEAD: settings.operator_file,
             LIMITS: settings.site_file,
+            BROKER: settings.mqtt_file,
             PRICES: settings.tariffs_file,
         }
 
@@ -162,6 +165,7 @@ class CheckPages(FormPages):
             (all_canned_calls, CALLS),
             (load_operator, LETTERHEAD),
             (partial(load_site, known=None), LIMITS),
+            (load_mqtt, BROKER),
         ):
             try:
                 load(self._files[topic])
