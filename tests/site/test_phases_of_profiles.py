@@ -9,7 +9,7 @@ from shocpp.charger_models.phase_switching import NUMBER_PHASES, Means, Ways
 from shocpp.configuration.power.keys import ProfileOverride
 from shocpp.energy.model import Connector, Installed, Reason, Session, SetPoint, Switching
 from shocpp.ocpp.charging_profiles import base_id, working_id
-from shocpp.site.facts import ChargerFacts
+from shocpp.site.facts.charger import ChargerFacts
 from shocpp.site.profiles import BASE, COMMAND, wanted_calls
 from shocpp.store.site.chargers import SiteCharger
 from shocpp.store.site.profiles import InstalledProfile

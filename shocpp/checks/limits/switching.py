@@ -7,7 +7,7 @@ from shocpp.checks.findings import NOTE, RISKY, Finding
 from shocpp.configuration.charge_points import Allowlist
 from shocpp.energy.model import Connector
 from shocpp.energy.standing import DRAWS_MA
-from shocpp.site.facts import Gathered
+from shocpp.site.facts.gathering import Gathered
 from shocpp.store.database import Database
 from shocpp.store.site import switches
 from shocpp.store.site.switches import PhaseCommand

@@ -24,7 +24,7 @@ from shocpp.energy.surplus.phases import (
     with_switch,
 )
 from shocpp.site.calls import SiteCalls
-from shocpp.site.facts import Gathered, gather
+from shocpp.site.facts.gathering import Gathered, gather
 from shocpp.site.rows import rows_of
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall
