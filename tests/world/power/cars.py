@@ -36,11 +36,14 @@ class Car:
     charged_s: int = 0
     _limits: deque[int] = field(default_factory=deque)
 
-    def draw(self, limit_ma: int) -> tuple[int, ...]:
-        """Return the currents of the next second under this limit, and take them."""
+    def draw(self, limit_ma: int, lines: int = 3) -> tuple[int, ...]:
+        """Return the currents of the next second under this limit, and take them.
+
+        `lines` is the number of phases that its charger has switched on.
+        """
         self._limits.append(limit_ma)
         effective_ma = self._limits.popleft() if len(self._limits) > self.lag_s else 0
-        currents_ma = self._currents(effective_ma)
+        currents_ma = self._currents(effective_ma)[:lines]
         self.taken_mas += sum(currents_ma)
         self.charged_s += any(currents_ma)
         return currents_ma

@@ -14,6 +14,8 @@ from shocpp.energy.model import (
     Observed,
     PerPhase,
     Session,
+    Switching,
+    Wish,
 )
 from tests.world.power.cars import Car
 from tests.world.power.house import on_phase, total
@@ -44,6 +46,8 @@ class Charger:
     most_ma         its own maximum, in force where it has no limit
     stays_ma        it accepts a higher limit, and stays at this one (Wallbox Pulsar Pro)
     answers_after_s the seconds from a Call to its answer, and to the limit in force
+    switching       None if its phases cannot be switched; `lines` is the number of those in use
+    switches        the way in which it treats a command to switch
     """
 
     name: str
@@ -62,6 +66,10 @@ class Charger:
     is_connected: bool = True
     chosen_ma: int | None = None
     is_vouched: bool = False
+    wish: Wish = Wish()
+    switching: Switching | None = None
+    switches: Answers = Answers.KEEPS
+    lines: int = 3
     session: Session | None = None
     base_ma: int | None = None
     working_ma: int | None = None
@@ -106,7 +114,7 @@ class Charger:
 
     def draw(self, now_ms: int) -> PerPhase:
         """Let the car take current for a second; return the site's currents."""
-        self.drawn_ma = self.car.draw(self.pilot(now_ms))[: len(self.wiring)]
+        self.drawn_ma = self.car.draw(self.pilot(now_ms), min(self.lines, len(self.wiring)))
         currents_ma = (0, 0, 0)
         for phase, current_ma in zip(self.wiring, self.drawn_ma, strict=False):
             currents_ma = total(currents_ma, on_phase(phase, current_ma))
@@ -140,4 +148,6 @@ class Charger:
             session,
             observed=self.observed,
             is_vouched=self.is_vouched,
+            wish=self.wish,
+            switching=self.switching,
         )

@@ -1,7 +1,8 @@
 """The delivery of set points to simulated chargers, as the service of the site does it.
 
 A charger has one Call at a time, the newest set point counts, reductions leave before bases, and
-bases before rises. A limit with a duration is sent again before it ends.
+bases before rises. A limit with a duration is sent again before it ends. A command to switch phases
+goes with the pause around it.
 """
 
 from bisect import bisect_right
@@ -26,6 +27,9 @@ DAY_S = 86_400
 ASKED_AFTER_S = 20
 """The seconds after a reduction, after which a charger is asked for its currents."""
 
+PAUSE_S, PAUSE_REPEAT_S = 43_200, 28_800
+"""The duration of a limit of 0 A, and the age at which it is sent again."""
+
 
 class Call(NamedTuple):
     """A limit on its way to a charger."""
@@ -35,13 +39,21 @@ class Call(NamedTuple):
     sent_s: int
 
 
+class Command(NamedTuple):
+    """A number of phases on its way to a charger."""
+
+    phases: int
+    sent_s: int
+
+
 class Written(NamedTuple):
-    """A limit that was sent."""
+    """A limit that was sent; a keep-alive brings the one again that is in force."""
 
     second: int
     key: Key
     is_base: bool
     limit_ma: int
+    is_keep_alive: bool = False
 
 
 @dataclass
@@ -51,12 +63,15 @@ class Line:
     charger: Charger
     installed: Installed = field(default_factory=Installed)
     transaction_id: int | None = None
-    call: Call | None = None
+    call: Call | Command | None = None
     refuses: bool = False
     is_silent: bool = False
     refused_s: int = 0
     reduced_s: int | None = None
     writes: list[int] = field(default_factory=list)
+    phases: int | None = None
+    refused_phases: int | None = None
+    refused_ms: int | None = None
 
 
 class Delivery:
@@ -76,6 +91,7 @@ class Delivery:
         self._lines = {charger.key: Line(charger) for charger in chargers}
         self._set_points: Mapping[Key, SetPoint] = {}
         self.written: list[Written] = []
+        self.switched: list[tuple[int, Key, int]] = []
 
     def decide(self, set_points: Iterable[SetPoint]) -> None:
         """Take the newest set points; they replace those that still wait."""
@@ -99,6 +115,8 @@ class Delivery:
             refuses=line.refuses,
             is_silent=line.is_silent,
             writes=len(line.writes) - bisect_right(line.writes, second - DAY_S),
+            switching=charger.switching
+            and charger.switching._replace(commanded=line.phases, refused_ms=line.refused_ms),
         )
 
     def counts(self) -> Counter[Key]:
@@ -109,20 +127,39 @@ class Delivery:
         if (line.refuses or line.is_silent) and second - line.refused_s < 60:
             return
         choice = self._next(line, point, now_ms)
+        if choice != (False, 0) and self._is_switched(line, point.phases):
+            line.call = Command(point.phases or 0, second)
+            self.switched.append((second, point.key, point.phases or 0))
+            return
         if choice is not None:
             is_base, limit_ma = choice
             if not is_base and limit_ma < (line.installed.working_ma or 1 << 30):
                 line.reduced_s = second
             line.call = Call(is_base, limit_ma, second)
             line.writes.append(second)
-            self.written.append(Written(second, point.key, is_base, limit_ma))
+            is_keep_alive = not is_base and limit_ma == self._working(line, now_ms)
+            self.written.append(Written(second, point.key, is_base, limit_ma, is_keep_alive))
+
+    def _is_switched(self, line: Line, phases: int | None) -> bool:
+        """Return True if a command to switch is due; the same one is not sent after a refusal."""
+        if line.charger.switching is None or phases is None:
+            return False
+        if phases != line.refused_phases:
+            line.refused_phases = None
+        present = line.phases or len(line.charger.wiring)
+        return phases not in (present, line.refused_phases)
+
+    def _working(self, line: Line, now_ms: int) -> int | None:
+        """Return the working limit in force."""
+        installed = line.installed
+        lasts = installed.working_until_ms is None or now_ms < installed.working_until_ms
+        return installed.working_ma if lasts else None
 
     def _next(self, line: Line, point: SetPoint, now_ms: int) -> tuple[bool, int] | None:
         installed = line.installed
         has_session = line.charger.session is not None
         working_ma = point.limit_ma if has_session else None
-        lasts = installed.working_until_ms is None or now_ms < installed.working_until_ms
-        present_ma = installed.working_ma if lasts else None
+        present_ma = self._working(line, now_ms)
         if working_ma is not None and (present_ma is None or working_ma < present_ma):
             return False, working_ma
         if point.base_ma is not None and point.base_ma != installed.base_ma:
@@ -134,14 +171,18 @@ class Delivery:
     def _ends(self, installed: Installed, now_ms: int) -> bool:
         if self._duration_s is None or self._repeat_s is None:
             return False
-        duration_s = self._duration_of(installed.working_ma or 0, installed.base_ma)
+        limit_ma = installed.working_ma or 0
+        duration_s = self._duration_of(limit_ma, installed.base_ma)
         left_ms = (installed.working_until_ms or now_ms) - now_ms
-        return left_ms <= ((duration_s or 0) - self._repeat_s) * 1000
+        repeat_s = self._repeat_s if limit_ma else PAUSE_REPEAT_S
+        return left_ms <= ((duration_s or 0) - repeat_s) * 1000
 
     def _duration_of(self, limit_ma: int, base_ma: int | None) -> int | None:
         """Return the duration of a working limit: one below the base outlasts all higher ones."""
         if self._duration_s is None or self._repeat_s is None:
             return self._duration_s
+        if limit_ma == 0:
+            return PAUSE_S
         is_low = base_ma is not None and limit_ma < base_ma
         return self._duration_s + self._repeat_s if is_low else self._duration_s
 
@@ -154,6 +195,9 @@ class Delivery:
                 line.call, line.is_silent, line.refused_s = None, True, second
             return
         line.call, line.is_silent = None, False
+        if isinstance(call, Command):
+            self._settle_command(line, call.phases, now_ms)
+            return
         if charger.answers is Answers.REFUSES:
             line.refuses, line.refused_s = True, second
             return
@@ -165,6 +209,15 @@ class Delivery:
             line.installed = line.installed._replace(base_ma=call.limit_ma, accepted_ms=now_ms)
         else:
             line.installed = Installed(line.installed.base_ma, call.limit_ma, until_ms, now_ms)
+
+    def _settle_command(self, line: Line, phases: int, now_ms: int) -> None:
+        answers = line.charger.switches
+        if answers is Answers.REFUSES:
+            line.refused_phases, line.refused_ms = phases, now_ms
+            return
+        line.phases, line.refused_ms = phases, None
+        if answers is Answers.KEEPS:
+            line.charger.lines = phases
 
     def _end_with_transaction(self, line: Line) -> None:
         session = line.charger.session
