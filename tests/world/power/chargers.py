@@ -66,7 +66,7 @@ class Charger:
     is_connected: bool = True
     chosen_ma: int | None = None
     is_vouched: bool = False
-    wish: Wish = Wish()
+    wish: Wish = field(default_factory=Wish)
     switching: Switching | None = None
     switches: Answers = Answers.KEEPS
     lines: int = 3

@@ -8,7 +8,7 @@ They know what the car draws, and follow no limit but the sun.
 
 from dataclasses import dataclass
 
-from shocpp.energy.model import FOLLOWS, LEAST_MA, VOLT, Facts, Reason, SetPoint
+from shocpp.energy.model import FOLLOWS, LEAST_MA, Facts, Reason, SetPoint
 
 SWITCH_EVERY_MS = 600_000
 
@@ -75,18 +75,17 @@ class NaiveSun:
         if target_ma < LEAST_MA:
             is_over = self._short_ms is not None and (now_ms - self._short_ms >= self.stop_s * 1000)
             self._set(0 if is_over else LEAST_MA, now_ms)
-        elif target_ma < self._limit_ma:
+        elif target_ma < self._limit_ma or self._may_rise(each_ma, now_ms):
             self._set(target_ma, now_ms)
-        elif (
-            each_ma >= self._limit_ma + self.step_ma + self.band_ma
-            and now_ms - self._changed_ms >= self.up_s * 1000
-        ):
-            self._set(target_ma, now_ms)
+
+    def _may_rise(self, each_ma: int, now_ms: int) -> bool:
+        is_past_band = each_ma >= self._limit_ma + self.step_ma + self.band_ma
+        return is_past_band and now_ms - self._changed_ms >= self.up_s * 1000
 
     def _switches(self, sun_ma: int, now_ms: int) -> bool:
         """Return True if the car is paused now to switch its phases."""
         enough = sun_ma >= LEAST_MA * 3
-        suits = enough if self.phases == 1 else LEAST_MA <= sun_ma and not enough
+        suits = enough if self.phases == 1 else sun_ma >= LEAST_MA and not enough
         self._other_ms = (self._other_ms or now_ms) if suits else None
         after_s = self.up_phases_s if self.phases == 1 else self.down_phases_s
         if self._other_ms is None or now_ms - self._other_ms < (after_s or 0) * 1000:
