@@ -85,7 +85,7 @@ class Simulation:
         self.loads: list[PerPhase] = []
         self.cars: list[PerPhase] = []
         self.points: list[tuple[int, Mapping[Key, SetPoint]]] = []
-        self.is_server_up = True
+        self.is_server_up, self.is_dimmed = True, False
         self._readings: list[SiteReading] = []
         self._events: dict[int, list[Event]] = {}
         self._transactions = 0
@@ -141,7 +141,8 @@ class Simulation:
         connectors = tuple(
             self.delivery.connector(charger, second) for charger in self.chargers.values()
         )
-        facts = Facts(self.rules, connectors, tuple(self._readings), self.peak_ma)
+        readings = tuple(self._readings)
+        facts = Facts(self.rules, connectors, readings, self.peak_ma, self.is_dimmed)
         self._readings.clear()
         points = self.controller(facts, now_ms)
         self.points.append((second, {point.key: point for point in points}))

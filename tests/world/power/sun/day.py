@@ -1,17 +1,18 @@
 """The figures of a simulated day of sun."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shocpp.energy.controller import decide
 from shocpp.energy.model import SOLAR, VOLT, SiteRules, Switching, Wish
 from tests.world.power.cars import Car
 from tests.world.power.chargers import Charger
 from tests.world.power.delivery import Delivery
+from tests.world.power.house import House
 from tests.world.power.meter import Meter
 from tests.world.power.simulation import Controller, Remembering, Simulation
 from tests.world.power.sun.naive import NaiveSun
-from tests.world.power.sun.roof import DAY_S, Roof, cloudy_day
+from tests.world.power.sun.roof import DAY_S, cloudy_day
 
 RULES = SiteRules(35_000, has_meter=True)
 LEAD_S = 60
@@ -79,25 +80,37 @@ class Figures(NamedTuple):
         return self.kwh - self.grid_kwh
 
 
-def simulated(control: Control, house: Roof, car: Car | None = None) -> Simulation:
-    """Return the simulation of a car that is plugged in before sunrise."""
-    charger = Charger("garage", car or Car(lag_s=LAG_S), wish=Wish(SOLAR))
-    if control.switches:
-        charger.switching = Switching()
+def sunny(
+    house: House,
+    *chargers: Charger,
+    control: Control = OURS,
+    meter: Meter | None = None,
+    rules: SiteRules = RULES,
+) -> Simulation:
+    """Return the simulation of cars at a house; none is plugged in."""
     lasts_s, repeat_s = (900, 600) if control.is_ours else (None, None)
-    delivery = Delivery([charger], duration_s=lasts_s, repeat_s=repeat_s)
-    simulation = Simulation(
-        control.make(), RULES, [charger], house, Meter(), peak_ma=(14_000,) * 3, delivery=delivery
+    return Simulation(
+        control.make(),
+        rules,
+        chargers,
+        house,
+        meter or Meter(),
+        peak_ma=(14_000,) * 3,
+        delivery=Delivery(chargers, duration_s=lasts_s, repeat_s=repeat_s),
     )
-    simulation.at(LEAD_S // 2, lambda of: of.plug())
-    return simulation
+
+
+def solar_charger(name: str = "garage", car: Car | None = None, **fields: Any) -> Charger:
+    """Return a charger whose car follows the sun alone."""
+    return Charger(name, car or Car(lag_s=LAG_S), wish=Wish(SOLAR), **fields)
 
 
 def day(control: Control, seed: int, seconds: int = DAY_S) -> Figures:
     """Return the figures of a cloudy day."""
-    simulation = simulated(control, cloudy_day(seed, seconds, LEAD_S))
-    simulation.run(LEAD_S + seconds + ENDS_S)
-    return figures(simulation)
+    charger = solar_charger(switching=Switching() if control.switches else None)
+    simulation = sunny(cloudy_day(seed, seconds, LEAD_S), charger, control=control)
+    simulation.run(LEAD_S // 2).plug()
+    return figures(simulation.run_until(LEAD_S + seconds + ENDS_S))
 
 
 def figures(simulation: Simulation) -> Figures:
