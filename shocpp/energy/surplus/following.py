@@ -2,7 +2,7 @@
 
     start    once the sun was enough for the least current for START_MS
     stop     once it was too little for STOP_MS; until then the least current
-    current  whole amperes; down once HOLD_MA are missing, up past a band and UP_MS after a change
+    current  whole amperes; down once BAND_MA are missing, up past a band and UP_MS after a change
     phases   another number, once it would have suited better for SWITCH_MS
 
 A car stays on for ON_MS and off for OFF_MS at least. Measured: docs/power.md, bench/energy.py.
@@ -29,14 +29,12 @@ START_MS, STOP_MS = 60_000, 180_000
 ON_MS = 300_000
 """The least time for which the sun lets a car charge."""
 
-UP_MS, BAND_MA = 30_000, 500
-"""The time after a change of the current, and what a raise leaves to the house."""
+UP_MS = 30_000
+"""The time after a change of the current before it is raised."""
 
-HOLD_MA, STOP_HOLD_MA = 300, 500
-"""The lack of current that lowers nothing, and the one that stops no car.
-
-Otherwise the noise of the house would change the current at each edge of an ampere.
-"""
+BAND_MA = 500
+"""What may be missing from a current before it is lowered, and what the sun has to give above the
+next ampere before it is raised: the noise of the house would change it at each edge."""
 
 SWITCH_MS, MORE_PHASES_MA = 600_000, 2_000
 """The time after which a number of phases that suits better is chosen, and what the sun has to give
@@ -77,19 +75,15 @@ def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
     by_key = {follower.key: follower for follower in followers}
     sun = _surplus(situation, by_key)
     raises = shares_of_sun(followers, sun.raise_ma)
-    keeps = shares_of_sun(
-        [
-            one._replace(lacks_ma=STOP_HOLD_MA) if states[one.key].sun.is_on else one
-            for one in followers
-        ],
-        sun.keep_ma,
-    )
+    # A car that still waits lowers nobody: it may wait for minutes.
+    keeping = [one for one in followers if one.is_certain or states[one.key].sun.is_on]
+    keeps = shares_of_sun([one._replace(lacks_ma=BAND_MA) for one in keeping], sun.keep_ma)
     suns, phases = {}, {}
     for connector in connectors:
         key, memory = connector.key, states[connector.key]
         step = _Step(situation, connector, modes[key])
         if key in by_key:
-            suns[key] = step.by_the_sun(raises[key], keeps[key])
+            suns[key] = step.by_the_sun(raises[key], keeps.get(key, 0))
             left_ma = left_for(by_key[key], followers, raises, sun.raise_ma)
             suns[key], wanted = _with_other_phases(connector, memory, suns[key], left_ma, now_ms)
         else:
@@ -210,15 +204,15 @@ class _Step:
     def _with_cap(self, sun: SunState, raise_ma: int, keep_ma: int) -> SunState:
         """Return the memory with the highest current: lowered at once, raised later."""
         least_ma, now_ms = self._least_ma, self._now_ms
-        # Near the edge of an ampere it would soon be lowered again.
-        has_band = sun.cap_ma and raise_ma >= min(sun.cap_ma + STEP_MA + BAND_MA, self._most_ma)
-        possible_ma = max(raise_ma // STEP_MA * STEP_MA, least_ma) if has_band else least_ma
+        possible_ma = max(min(raise_ma, self._most_ma) // STEP_MA * STEP_MA, least_ma)
         if not sun.cap_ma:
-            return self._capped(sun, max((raise_ma - BAND_MA) // STEP_MA * STEP_MA, least_ma))
-        if keep_ma < sun.cap_ma - HOLD_MA:
+            return self._capped(sun, possible_ma)
+        if keep_ma < sun.cap_ma - BAND_MA:
             return self._capped(sun, max(keep_ma // STEP_MA * STEP_MA, least_ma))
         is_due = now_ms - sun.capped_ms >= UP_MS
-        return self._capped(sun, possible_ma) if possible_ma > sun.cap_ma and is_due else sun
+        is_past_band = raise_ma >= min(sun.cap_ma + STEP_MA + BAND_MA, self._most_ma)
+        is_raised = possible_ma > sun.cap_ma and is_past_band and is_due
+        return self._capped(sun, possible_ma) if is_raised else sun
 
     def _capped(self, sun: SunState, cap_ma: int) -> SunState:
         """Return the memory with this highest current."""
