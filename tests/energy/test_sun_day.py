@@ -161,13 +161,12 @@ def test_too_little_sun_for_two_is_for_the_one_of_higher_priority() -> None:
 
 
 def test_a_car_that_waits_for_its_start_lowers_nobody() -> None:
-    simulation = sunny(steady(9_000), solar_charger("left"), solar_charger("right", priority=1))
-    simulation.run(LEAD_S).plug("right")
-    simulation.run_until(1_200).plug("left")
+    house = steps((0, 6_500), (1_200, 9_000))
+    simulation = plugged(sunny(house, solar_charger("left"), solar_charger("right", priority=1)))
     simulation.run(HOUR_S)
-    assert simulation.limits("left", 1_205) == [(1_205, 0), (1_260, 6_000)], simulation.trace()
-    (_, alone_ma), (lowered_s, shared_ma) = simulation.limits("right", 1_205)
-    assert (alone_ma, shared_ma) == (13_000, 7_000), simulation.trace()
+    assert simulation.limits("left", 600) == [(600, 0), (1_260, 6_000)], simulation.trace()
+    (_, alone_ma), (lowered_s, shared_ma) = simulation.limits("right", 600)
+    assert (alone_ma, shared_ma) == (9_000, 7_000), simulation.trace()
     assert 1_260 <= lowered_s <= 1_270, simulation.trace()
 
 

@@ -83,7 +83,7 @@ def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
         key, memory = connector.key, states[connector.key]
         step = _Step(situation, connector, modes[key])
         if key in by_key:
-            suns[key] = step.by_the_sun(raises[key], keeps.get(key, 0))
+            suns[key] = step.by_the_sun(raises[key], keeps.get(key, raises[key]))
             left_ma = left_for(by_key[key], followers, raises, sun.raise_ma)
             suns[key], wanted = _with_other_phases(connector, memory, suns[key], left_ma, now_ms)
         else:
