@@ -1,9 +1,10 @@
-"""Limits of current: the cost of a decision, seconds over a fuse, and writes a day.
+"""Limits of current and the sun: the cost of a decision, seconds over a fuse, writes, sun caught.
 
-    python -m bench.energy [--seeds 3] [--hours 8]
+    python -m bench.energy [--part limits|sun] [--seeds 3] [--hours 8]
 
 The simulated house of tests/world/power runs on a simulated clock. The naive controllers give all
-cars the same limit, from the highest phase of the newest reading, and have no failsafe.
+cars the same limit, from the highest phase of the newest reading, and have no failsafe. The days of
+sun are those of tests/world/power/sun, 20 of them if `--seeds` does not say otherwise.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from statistics import mean
 from typing import NamedTuple
 
 from bench.machine import machine
+from bench.sun import print_sun
+from bench.table import table
 from shocpp.energy.allocation import Budget, Demand, allocate
 from shocpp.energy.controller import decide
 from shocpp.energy.model import (
@@ -64,29 +67,26 @@ TIMES = ((1, 1, 2), (5, 5, 3), (10, 5, 3), (10, 10, 5), (30, 10, 5))
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=3, help="houses of each row")
+    parser.add_argument("--part", choices=("limits", "sun"), help="one part only")
+    parser.add_argument("--seeds", type=int, help="houses of each row (3), days of sun (20)")
     parser.add_argument("--hours", type=int, default=8, help="simulated hours of each house")
     options = parser.parse_args()
     print(machine())
-    _print_costs()
-    _print_overshoot(options.seeds, options.hours)
-    _print_writes(options.seeds)
-    _print_faults()
-
-
-def _table(title: str, head: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
-    print(f"\n{title}\n")
-    print(f"| {' | '.join(head)} |")
-    print("|---" * len(head) + "|")
-    for row in rows:
-        print(f"| {' | '.join(row)} |", flush=True)
+    if options.part != "sun":
+        seeds = options.seeds or 3
+        _print_costs()
+        _print_overshoot(seeds, options.hours)
+        _print_writes(seeds)
+        _print_faults()
+    if options.part != "limits":
+        print_sun(range(1, 1 + (options.seeds or 20)))
 
 
 # -- the cost of a decision ------------------------------------------------------------------------
 
 
 def _print_costs() -> None:
-    _table("The cost of a decision, the best of 20", ("connectors", "allocate", "decide"), _costs())
+    table("The cost of a decision, the best of 20", ("connectors", "allocate", "decide"), _costs())
 
 
 def _costs() -> Iterator[Sequence[str]]:
@@ -205,7 +205,7 @@ def _print_overshoot(seeds: int, hours: int) -> None:
                 runs = [_run(control, seed, hours, meter_s, lag_s) for seed in range(1, 1 + seeds)]
                 yield control.name, f"{meter_s} s", f"{lag_s} s", *_figures(runs)
 
-    _table(
+    table(
         f"{hours} h of two 16 A cars behind {FUSE_MA // 1000} A, {seeds} houses with appliances of"
         " 4 to 13 A",
         ("controller", "meter", "lag of cars", *RUN_HEAD),
@@ -226,7 +226,7 @@ def _print_writes(seeds: int) -> None:
             runs = [_run(control, seed, DAY_H, 5, 3) for seed in range(1, 1 + seeds)]
             yield control.name, *_figures(runs)
 
-    _table(
+    table(
         "A day of the same house, meter 5 s, lag 3 s: limits that each charger is sent",
         ("controller", *RUN_HEAD),
         rows(),
@@ -237,7 +237,7 @@ def _print_writes(seeds: int) -> None:
 
 
 def _print_faults() -> None:
-    _table(
+    table(
         "An hour with a heater from minute 25 to 50: seconds over the fuse, and the worst current",
         ("fault", "naive, 5 s", "ours, 5 s"),
         _faults(),
