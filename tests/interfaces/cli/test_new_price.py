@@ -14,11 +14,11 @@ ADD = ("shocpp", "tariffs", "add", "family-y", "--from", "2026-11-01", "--ct", "
 SHOWN = (
     "family-y\n"
     "  2026-11-01 on             HT 31.27 ct/kWh, NT 24.1 from 22:00 to 06:00, "
-    "base fee 4.50 EUR a month, VAT 19 % included\n"
+    "solar 12.5 ct/kWh, base fee 4.50 EUR a month, VAT 19 % included\n"
 )
 MORE = (
-    *("--window", "22:00-06:00=24,1", "--base-fee", "4.50", "--vat", "19", "--vat-included"),
-    "--yes",
+    *("--window", "22:00-06:00=24,1", "--solar", "12,5", "--base-fee", "4.50"),
+    *("--vat", "19", "--vat-included", "--yes"),
 )
 
 

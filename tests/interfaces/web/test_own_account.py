@@ -13,6 +13,10 @@ import pytest
 from shocpp.interfaces.web.pages.card_rows import card_key
 from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.language.month import Month, months_up_to
+from shocpp.ledger.solar import SiteMinute
+from shocpp.store.database import open_database
+from shocpp.store.keys import NO_KEYS
+from shocpp.store.site import minutes
 from tests.world.charger import Charger
 from tests.world.form_pages import PageBrowser, forms_of
 from tests.world.home import Home
@@ -351,6 +355,25 @@ def test_a_decision_shows_the_session_once_and_a_case_waits(own: Site) -> None:
     assert sums == ["1 session", "4.500", "–"]
     assert "Under review, and not billed yet:" in text
     assert " · garage · …33 · 900.000 kWh</li>" in text
+
+
+def test_the_solar_energy_of_sessions_and_months_is_shown_where_it_is_known(own: Site) -> None:
+    begin = datetime.now(UTC).replace(day=1, hour=0, minute=1) - timedelta(days=3)
+    first = int(begin.timestamp()) // 60
+    rows = [SiteMinute(first + number, 0, 0, 100_000) for number in range(-1, 20)]
+    with open_database(own.home.database) as db, db.writing(keys=NO_KEYS):
+        minutes.store(db, rows)
+    with Charger(own.server, "garage") as charger:
+        charger.boot()
+        charge(charger, LONG, begin, 1_000, minutes=12)
+        charge(charger, LONG, begin + timedelta(hours=3), 2_000)
+    month = Month(begin.year, begin.month)
+    text = own.driver.text(f"/account?month={month.name}")
+    rows_ = rows_of(text, 0)
+    sessions = [row[0] for row in rows_ if len(row) == 4]
+    assert [session.count("of it solar 1.000 kWh") for session in sessions] == [0, 1]
+    assert ["of it solar", "1.000", ""] in rows_
+    assert text.count("of it solar 1.000 kWh") >= 2
 
 
 def test_the_running_session_is_shown_with_the_way_to_its_stop(own: Site) -> None:

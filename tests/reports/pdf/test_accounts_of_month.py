@@ -45,6 +45,17 @@ def test_a_month_has_a_row_for_each_account_and_their_sum(tmp_path: Path) -> Non
     assert "Summe (4) 12 4,000 10,18" in words
 
 
+def test_the_solar_energy_of_a_month_has_a_column(tmp_path: Path) -> None:
+    whole = month(1_750, 732)
+    sunny, unknown = whole.accounts
+    whole = whole._replace(accounts=(sunny._replace(solar_wh=250), unknown))
+    words = words_of(printed(tmp_path, whole))
+    assert "davon Solar" in words
+    assert "2026-0001 3 1,000 0,250 17,50 zu zahlen" in words
+    assert "2026-0002 3 1,000 – 7,32 zu zahlen" in words
+    assert "Summe (2) 6 2,000 0,250 24,82" in words
+
+
 def test_an_open_month_is_provisional_and_has_no_numbers(tmp_path: Path) -> None:
     whole = month(1_750, employer="Company X", closed=None)
     whole = whole._replace(accounts=tuple(s._replace(number="") for s in whole.accounts))

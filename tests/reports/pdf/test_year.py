@@ -62,6 +62,18 @@ def test_a_year_of_all_accounts_is_a_table_of_accounts_and_months(tmp_path: Path
     assert "Total of all accounts 66.500 33.250 99.750 35.00 17.50 52.50" in words
 
 
+def test_the_solar_energy_of_a_year_has_a_column_or_a_line_in_each_cell(tmp_path: Path) -> None:
+    """Of October nobody knows it."""
+    lines = (line(9, solar_wh=12_345), line(10, closed=None))
+    words = words_of(printed(tmp_path, *lines))
+    assert "September 3 33,250 12,345 10,40 3,50 2,79 17,50 Nr. 7" in words
+    assert "Oktober 3 33,250 – 10,40 3,50 2,79 17,50 offen" in words
+    assert "Summe 6 66,500 12,345 20,80 7,00 5,58 35,00" in words
+    table = words_of(printed(tmp_path, *lines, only=None))
+    assert "kWh (davon Solar)" in table
+    assert "family-y 33,250 33,250 66,500 (12,345) – (12,345) 17,50 17,50 35,00" in table
+
+
 def test_forty_accounts_have_their_table_on_two_pages(tmp_path: Path) -> None:
     """The titles are on both pages, and the line to sign on is not alone, but below the bars."""
     lines = [line(month, f"account-{number:02}") for number in range(40) for month in range(1, 13)]
