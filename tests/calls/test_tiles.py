@@ -17,12 +17,14 @@ from shocpp.calls.tiles import AccountMonth, Tile, View, months, needs, tiles
 from shocpp.interfaces.web.now import needs_for
 from shocpp.language import figures
 from shocpp.ledger.accounts import id_tag_of
+from shocpp.ledger.solar import MINUTE_MS, SiteMinute
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.charge_points import admissions, connections, identities
 from shocpp.store.charge_points.admissions import RefusedAttempts
 from shocpp.store.charge_points.connections import NewConnection
 from shocpp.store.keys import NO_KEYS
+from shocpp.store.site import minutes
 from tests.world.desk import Office, charge
 
 ALL = View(shows_names=True)
@@ -120,6 +122,23 @@ def test_the_amount_is_that_of_the_record_if_it_ended_now(office: Forecourt, id_
     office.stop(sent, 9_054_400)
     (amount_ct,) = office.query("SELECT amount_ct FROM accounting")
     assert shown == f"{figures.grouped_euro(amount_ct, 'de')} EUR" == "3,88 EUR"
+
+
+def test_the_amount_has_the_price_of_solar_energy(office: Forecourt) -> None:
+    """1 kWh within ten minutes in the sun at 10 ct, and none until five minutes later."""
+    office.price(TARIFF | {"solar": 10})
+    first = office.now_ms // MINUTE_MS
+    with office.db.writing(keys=NO_KEYS):
+        minutes.store(office.db, [SiteMinute(first + at, 0, 0, 100_000) for at in range(15)])
+    office.connect("garage")
+    office.report("Charging")
+    sent = office.start(9_042_000)
+    office.later(1 / 6)
+    office.measure(sent, 9_043_000, 0)
+    office.later(1 / 12)
+    assert office.tiles()["garage/1"].amount == "0,10 EUR"
+    office.stop(sent, 9_043_000)
+    assert office.query("SELECT solar_wh, amount_ct FROM accounting") == [(1_000, 10)]
 
 
 def test_a_tile_has_no_amount_without_tariffs(office: Forecourt) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from shocpp.calls.display import STALE_MS, connector_answer
+from shocpp.calls.page.amounts import present_ct
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.limits import Limits
 from shocpp.calls.page.modes import Modes
@@ -34,11 +35,9 @@ from shocpp.language.page import SENTENCES, age
 from shocpp.language.voice import SENTENCES as VOICE
 from shocpp.language.voice import moment
 from shocpp.ledger.accounts import id_tag_of
-from shocpp.ledger.record import Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
-from shocpp.store.books import readings
 from shocpp.store.charge_points import present
 from shocpp.store.charge_points.charging import ConnectorState
 from shocpp.store.charge_points.present import PresentChargePoint, Running
@@ -237,33 +236,11 @@ class Connectors:
 
     def _amount(self, running: Running) -> str:
         """Return the amount of a session if it ended now, empty if it has no price."""
-        transaction, consumed_wh = running.transaction, running.transaction.consumed_wh
-        if consumed_wh is None or consumed_wh < 0:
+        tariffs = self._files.tariffs
+        amount_ct = present_ct(self._db, tariffs, running, self._zone, self._now_ms)
+        if amount_ct is None:
             return ""
-        record = Record(
-            account_index=running.account_index,
-            account=transaction.account,
-            connector_id=transaction.connector_id,
-            id_tag=transaction.id_tag,
-            begin_wh=running.begin_wh,
-            end_wh=running.begin_wh + consumed_wh,
-            consumed_wh=consumed_wh,
-            started_ms=running.started_ms,
-            stopped_ms=self._now_ms,
-            billed_ms=self._now_ms,
-            duration_s=None,
-            charging_s=None,
-            stop_reason="",
-            provenance="started",
-            review=None,
-            flags=(),
-        )
-        price = self._files.tariffs.price(
-            record, lambda: readings.of_transaction(self._db, transaction.row), self._zone
-        )
-        if price is None:
-            return ""
-        return f"{figures.grouped_euro(price.amount_ct, self._language)} EUR"
+        return f"{figures.grouped_euro(amount_ct, self._language)} EUR"
 
     def _with_age(self, tile: Tile, charge_point: PresentChargePoint, running: Running) -> Tile:
         """Return a tile with its power, which is stale after two intervals of samples."""
