@@ -68,6 +68,7 @@ def solar_wh(record: Record, readings: Iterable[Reading], minutes: Minutes) -> i
     known = _known(points, minutes)
     if not known:
         return None
+    # Rounded once: sums of rounded minutes would drift by Wh in a long session.
     micro_wh = sum(solar for _, solar in _pieces(points, known, ()))
     return min((2 * micro_wh + _MICRO) // (2 * _MICRO), record.consumed_wh)
 
@@ -137,6 +138,7 @@ def _pieces(
     A piece ends where a minute ends, at each reading, and at each of the moments.
     """
     pieces = list(_own_pieces(points, moments_ms))
+    # A reading within a minute makes two pieces of it, which share its import.
     own: dict[int, int] = {}
     for begin_ms, micro_wh in pieces:
         minute = begin_ms // MINUTE_MS
@@ -157,6 +159,7 @@ def _own_pieces(points: Sequence[Point], moments_ms: Sequence[int]) -> Iterator[
         cuts |= {moment_ms for moment_ms in moments_ms if low.ms < moment_ms < high.ms}
         before = 0
         for begin_ms, end_ms in pairwise((low.ms, *sorted(cuts), high.ms)):
+            # Differences of one sequence: the pieces add up to the energy between the readings.
             counted = grown_wh * _MICRO * (end_ms - low.ms) // span_ms
             yield begin_ms, counted - before
             before = counted
@@ -168,5 +171,6 @@ def _solar(micro_wh: int, own_micro_wh: int, minute: SiteMinute | None) -> int:
         return 0
     # The chargers' powers are seconds old: a session may have taken more than the sum says.
     cars = max(minute.cars_mwh * 1000, own_micro_wh)
+    # What is imported beyond the cars' energy is for the house.
     of_grid = min(cars, minute.imported_mwh * 1000)
     return micro_wh * (cars - of_grid) // cars

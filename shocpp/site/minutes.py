@@ -29,6 +29,7 @@ class Minutes:
         fresh reading. `cars_w` is the power of all cars.
         """
         ended = self._integrate(moment_ms)
+        # Not the mean of two powers: the state between two readings is that of the first one.
         self._moment_ms, self._imported_w, self._cars_w = moment_ms, imported_w, cars_w
         return ended
 
@@ -67,6 +68,7 @@ class _Running:
         """Count a span of time at these powers."""
         self._cars_mj += max(cars_w, 0) * span_ms
         if imported_w is not None:
+            # Apart, not balanced: what was exported before a minute's end does not supply its cars.
             self._covered_ms += span_ms
             self._imported_mj += max(imported_w, 0) * span_ms
             self._exported_mj += max(-imported_w, 0) * span_ms

@@ -213,7 +213,7 @@ def test_nothing_comes_into_a_closed_month_whoever_writes(migrated_home: Home) -
             " started_transaction, month, local_time, billed_ms, account_index, account,"
             " connector_id, id_tag, begin_wh, end_wh, consumed_wh, begin_kwh, end_kwh,"
             " consumed_kwh, started_ms, stopped_ms, booked_ms, duration_s, stop_reason,"
-            " provenance, review, flags, decided_by, decided_why, 'x.json', NULL, NULL, NULL"
+            " provenance, review, flags, decided_by, decided_why, 'x.json', NULL, NULL, NULL, NULL"
             " FROM accounting_record",
         )
     with pytest.raises(sqlite3.IntegrityError, match="the month of this record is closed"):
