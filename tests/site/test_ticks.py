@@ -151,7 +151,7 @@ def test_a_tick_without_anything_new_writes_nothing(db: Database, migrated_home:
 
 def test_rows_that_are_too_old_are_deleted(db: Database, migrated_home: Home) -> None:
     day_ms = 86_400_000
-    for days in (4, 2):
+    for days in (15, 2):
         post(db, now_ms() - days * day_ms, 1, 2, 3)
     leader(migrated_home).tick(is_rung=True)
     ((left,),) = db.execute("SELECT count(*) FROM site_reading").fetchall()
