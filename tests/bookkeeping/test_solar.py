@@ -12,7 +12,7 @@ import pytest
 
 from shocpp.bookkeeping.accounting_files.chain import verify_links
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.review import assign, correct, dismiss
+from shocpp.bookkeeping.review import assign, correct, dismiss, end
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.language.month import Month
@@ -53,9 +53,14 @@ def shine(office: Office, minutes_: int, imported_w: int | None, cars_w: int = 6
 
 
 def solar_charge(
-    office: Office, begin_wh: int = 1_000_000, id_tag: str = "3333", imported_w: int | None = 1_500
-) -> None:
-    """Charge 6 kWh within an hour, with a reading each ten minutes."""
+    office: Office,
+    begin_wh: int = 1_000_000,
+    id_tag: str = "3333",
+    imported_w: int | None = 1_500,
+    *,
+    ends: bool = True,
+) -> int:
+    """Charge 6 kWh within an hour, with a reading each ten minutes; return the transaction's id."""
     # From a full minute on.
     office.now_ms += -office.now_ms % MINUTE_MS
     shine(office, 61, imported_w)
@@ -67,7 +72,9 @@ def solar_charge(
         value = {"timestamp": office.time(), "sampledValue": [sampled]}
         office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": [value]})
     office.now_ms = began_ms + 60 * MINUTE_MS
-    office.stop(sent, begin_wh + 6000)
+    if ends:
+        office.stop(sent, begin_wh + 6000)
+    return sent
 
 
 def energies(office: Office) -> list[Any]:
@@ -154,6 +161,19 @@ def test_a_correction_keeps_the_solar_energy_below_that_of_its_record(office: Of
     assert energies(office)[5:] == [(-2_000, -2_000), (0, 0)]
     sums = office.query("SELECT account, wh, solar_wh FROM monthly_consumption ORDER BY 1")
     assert sums == [("company-x", 0, 0), ("family-y", 0, 0)]
+
+
+def test_a_transaction_that_is_ended_by_hand_has_the_solar_energy_until_its_last_reading(
+    office: Office,
+) -> None:
+    sent = solar_charge(office, ends=False)
+    office.later(1)
+    office.start(1_007_000)
+    end(office.db, office.settings, "T1", ANNA)
+    assert energies(office) == [(5_000, 3_750)]
+    # The late stop wins, with its own energy.
+    office.stop(sent, 1_006_000, timestamp=format_timestamp(office.now_ms - 3_600_000))
+    assert energies(office)[1:] == [(-5_000, -3_750), (6_000, 4_500)]
 
 
 def test_a_late_stop_without_readings_has_no_solar_energy(office: Office) -> None:
