@@ -89,6 +89,7 @@ def test_watts_and_input_need_each_other(members: dict[str, Any], words: str) ->
         ({"mqtt": " "}, "must be a text on one line"),
         ({"mqtt": "a", "invert": 1}, "must be true or false, not 1"),
         ({"mqtt": "a", "on_loss": "off"}, "must be dimmed or free, not 'off'"),
+        ({"posted": True, "on_loss": "free"}, "on_loss needs stale_s beside posted"),
         ({"mqtt": "a", "stale_s": 1}, "must be a number 10..86400"),
         ({"topic": "a"}, "is unknown"),
     ],

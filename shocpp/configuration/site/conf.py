@@ -149,6 +149,7 @@ def _dimmed_w(keys: Mapping[str, Located], known: Mapping[str, Power | None] | N
     dimmed_w = round(member.number(LEAST_DIMMED_W, HIGHEST_DIMMED_W))
     if "dim" not in keys:
         raise member.error('needs dim: the input of the signal, such as {"posted": true}')
+    # § 14a EnWG leaves 4200 W: below min_a a car would stop instead of being dimmed.
     needs = {name: least_w(power) for name, power in (known or {}).items() if power is not None}
     name = max(needs, key=needs.__getitem__, default="")
     if name and needs[name] > dimmed_w:

@@ -32,6 +32,7 @@ _KEYS = (*_KINDS, "path", "every_s", "invert", "on_loss", "stale_s", "comment")
 _BELONGS = {
     "path": ("url", "mqtt"),
     "every_s": ("url",),
+    # A program that posts can say `dimmed` as it means it.
     "invert": ("url", "mqtt"),
     "stale_s": ("posted", "mqtt"),
 }
@@ -73,6 +74,11 @@ def dim_input_of(content: Located) -> DimInput:
             raise keys[key].error(f"has no meaning beside {kind}; remove one of them")
     if "posted" in keys and keys["posted"].value is not True:
         raise keys["posted"].error("can only be true; remove it for an input with a url")
+    if kind == "posted" and "on_loss" in keys and "stale_s" not in keys:
+        # Nothing else tells that a program posts no more.
+        raise keys["on_loss"].error(
+            "needs stale_s beside posted: the age in seconds from which the signal is lost"
+        )
     return DimInput(
         {"posted": POSTED, "url": POLLED, "mqtt": MQTT}[kind],
         url=url_of(keys["url"]) if "url" in keys else "",

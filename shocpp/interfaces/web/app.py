@@ -63,7 +63,7 @@ from shocpp.settings import Settings
 from shocpp.site.dimming import loss_text, state_text
 from shocpp.site.inputs.dim_signal import dim_present
 from shocpp.site.rules import site_conf
-from shocpp.store.site import set_points
+from shocpp.store.site import dimmings, set_points
 from shocpp.store.thread_database import ThreadDatabase
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,9 @@ def _limits_notice() -> str | None:
             notices.append(f"limits of current are in fallback: {meter_text(state.meter, 'en')}")
         elif is_site_broken(db, settings):
             notices.append("the present site.json is not in force; see: shocpp check")
-        dim = dim_present(db, site_conf(db, settings), now_ms())
+        # Most sites have none, and a probe comes each few seconds: the files are not read for it.
+        has_signal = dimmings.newest_signal(db) is not None
+        dim = dim_present(db, site_conf(db, settings), now_ms()) if has_signal else None
         if dim is not None and dim.is_dimmed:
             notices.append(state_text(dim, settings, "en"))
         if dim is not None:

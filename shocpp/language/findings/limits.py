@@ -80,14 +80,14 @@ LIMITS = {
         "des Hauses allein. Misst er die Wallboxen mit? Dann prüfe url und paths in {file}.",
         # The grid operator
         "dim_lost": "Das Signal des Netzbetreibers fehlt seit {since}. {state} {mend}",
+        "dim_never": "Vom Netzbetreiber kam noch kein Signal. {mend} Prüfe einmal, ob es ankommt.",
         "dim_holds_dimmed": "So lange gilt der letzte Stand: gedimmt.",
         "dim_holds_free": "So lange gilt der letzte Stand: nicht gedimmt.",
         "dim_means_dimmed": "So lange gilt: gedimmt.",
         "dim_means_free": "So lange gilt: nicht gedimmt.",
         "dim_mend_polled": "Mach das Gerät erreichbar, oder berichtige url und path in {file}: "
         "{error}",
-        "dim_mend_posted": "Prüfe das Programm, das es an /api/site sendet: mindestens alle "
-        "{stale_s} s (stale_s in {file}).",
+        "dim_mend_posted": "Prüfe das Programm, das es an /api/site sendet (stale_s in {file}).",
         "dim_mend_mqtt": "Prüfe den Broker und das Topic {topic}.",
         # What no software can promise
         "limits_no_promise": "Limits ersetzen weder eine Sicherung noch den höchsten Strom, der in "
@@ -166,13 +166,14 @@ LIMITS = {
         "meter_absent": "the meter does not notice cars, so its values count as the load of the "
         "house alone; if it measures the chargers, too, check url and paths in {file}",
         "dim_lost": "the grid operator's signal is lost since {since}; {state}; {mend}",
+        "dim_never": "no signal of the grid operator has come yet; {mend}; test once that it "
+        "arrives",
         "dim_holds_dimmed": "meanwhile the last state holds: dimmed",
         "dim_holds_free": "meanwhile the last state holds: not dimmed",
         "dim_means_dimmed": "meanwhile the chargers are dimmed",
         "dim_means_free": "meanwhile the chargers are not dimmed",
         "dim_mend_polled": "make the device reachable, or correct url and path in {file}: {error}",
-        "dim_mend_posted": "check the program that posts it to /api/site: at least every "
-        "{stale_s} s (stale_s in {file})",
+        "dim_mend_posted": "check the program that posts it to /api/site (stale_s in {file})",
         "dim_mend_mqtt": "check the broker and the topic {topic}",
         "limits_no_promise": "limits replace neither a fuse nor the highest current that is set in "
         "each charger itself; set it there as its cable demands",

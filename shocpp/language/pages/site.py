@@ -37,6 +37,7 @@ SITE = {
         "limit_of_phase": "Je Phase sind höchstens {limit} erlaubt.",
         "no_common_limit": "Es gibt kein Limit für alle zusammen, nur für Gruppen oder einzelne "
         "Wallboxen.",
+        "no_limit_of_phase": "Für die Phasen gibt es kein Limit.",
         "meter": "Zähler",
         "reading_age": "letzter Wert vor {age}",
         "no_reading": "noch kein Wert",
@@ -82,6 +83,7 @@ SITE = {
         "limit_of_phase": "Each phase may have {limit} at most.",
         "no_common_limit": "There is no limit for all together, only for groups or single "
         "chargers.",
+        "no_limit_of_phase": "The phases have no limit.",
         "meter": "Meter",
         "reading_age": "last value {age} ago",
         "no_reading": "no value yet",

@@ -61,6 +61,7 @@ class DimFollowing:
         """
         self._follow(None if conf is None else conf.dim)
         if self._polling is not None:
+            # Each one, so that a dimming between two decisions is in the log.
             for reading in self._polling.take():
                 note_dimmed(
                     db,
@@ -70,7 +71,9 @@ class DimFollowing:
                     now_ms=reading.received_ms,
                 )
             failed_ms = self._polling.failed_ms
-            if failed_ms is not None and moment_ms - failed_ms >= FAILED_MS:
+            # At a slow beat, the next poll comes later.
+            patience_ms = max(FAILED_MS, 1500 * self._polling.dim.every_s)
+            if failed_ms is not None and moment_ms - failed_ms >= patience_ms:
                 note_lost(db, self._settings, source=POLLED, lost_ms=failed_ms, now_ms=moment_ms)
         settle_signal(db, conf, moment_ms)
         is_dimmed = is_dimmed_now(db, conf, moment_ms)

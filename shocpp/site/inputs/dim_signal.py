@@ -63,6 +63,7 @@ def note_dimmed(
         return
     is_lost = stored is not None and stored.lost_ms is not None
     is_new = stored is None or is_lost or stored.is_dimmed != is_dimmed
+    # A sync each ten seconds would wear out an SD card, and a lost age costs nothing.
     _store(db, site_conf(db, settings), signal, now_ms, durable=is_new)
     if is_lost:
         log.info("the input of the grid operator's signal is there again")
@@ -77,6 +78,7 @@ def note_lost(
 
     Raises StoreUnavailable if the database cannot be written.
     """
+    # An input that is lost before its first signal has not dimmed anybody.
     stored = dimmings.newest_signal(db) or DimSignal(False, source, None, None)
     # It was lost before: the first moment counts.
     if (stored.lost_ms is None) == (lost_ms is None):
@@ -98,6 +100,7 @@ def settle_signal(db: Database, conf: SiteConf | None, now_ms: int) -> None:
     signal, dim = dimmings.newest_signal(db), None if conf is None else conf.dim
     if dim is None:
         if signal is not None or dimmings.present(db) is not None:
+            # If an input is configured again next year, the old signal must not dim.
             with db.writing(keys=NO_KEYS):
                 dimmings.forget_signal(db)
                 _log_dimming(db, conf, now_ms)
@@ -196,6 +199,7 @@ def _in_force(db: Database, conf: SiteConf | None, now_ms: int) -> tuple[int, st
     signal = dimmings.newest_signal(db)
     if conf is None or conf.rules.dimmed_w is None or not is_dimmed_now(db, conf, now_ms):
         return None
+    # The proof must not name the grid operator for what our own setting has decided.
     is_signal = signal is not None and signal.is_dimmed
     return conf.rules.dimmed_w, signal.source if signal is not None and is_signal else LOSS
 

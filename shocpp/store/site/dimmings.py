@@ -59,6 +59,7 @@ def present(db: Database) -> Dimming | None:
 
 def begin(db: Database, began_ms: int, limit_w: int, source: str) -> None:
     """Add the begin of a dimming; the one before it must have ended."""
+    # Without an end until there is one: after a kill -9 the dimming goes on in the log.
     db.execute(
         "INSERT INTO dimming (began_ms, limit_w, source) VALUES (?, ?, ?)",
         (began_ms, limit_w, source),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shocpp.checks.findings import WRONG
+from shocpp.checks.findings import NOTE, WRONG
 from shocpp.checks.limits.site import check_site
 from shocpp.clock import now_ms
 from shocpp.store.database import Database, open_database
@@ -43,6 +43,14 @@ def lost(is_dimmed: bool = True, source: str = "polled") -> DimSignal:
 def test_a_signal_that_comes_is_no_finding(migrated_home: Home, db: Database) -> None:
     signal = DimSignal(True, "polled", now_ms(), None)
     assert findings(migrated_home, db, {"url": URL}, signal) == []
+
+
+def test_a_signal_that_has_never_come_is_a_note(migrated_home: Home, db: Database) -> None:
+    write_site(migrated_home, limit_a=35, house_a=0, dimmed_w=4200, dim={"mqtt": "haus/dim"})
+    (note,) = [one for one in check_site(migrated_home.settings, db) if one.key == "dim_never"]
+    assert note.level == NOTE
+    assert "noch kein Signal. Prüfe den Broker und das Topic haus/dim." in note.sentence("de")
+    assert "check the broker and the topic haus/dim; test once" in note.sentence("en")
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ def test_a_site_that_is_not_dimmed_says_what_would_happen(server: Server) -> Non
     write_dim(server.home)
     words = words_of(PageBrowser(server).text("/site"))
     assert "Vom Netzbetreiber kam noch kein Signal." in words
+    assert "Für die Phasen gibt es kein Limit." in words
     store_signal(server.home, DimSignal(False, "posted", now_ms(), None))
     words = words_of(PageBrowser(server).text("/site"))
     assert "Der Netzbetreiber dimmt gerade nicht." in words

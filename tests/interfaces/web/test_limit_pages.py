@@ -140,6 +140,8 @@ VALUES: dict[str, int | str] = {
     "minutes": 5,
     "max_a": 32,
     "unbalance_a": 20,
+    "limit_w": 4_200,
+    "phases": 3,
     "where": "site",
 }
 """Values for any reason."""

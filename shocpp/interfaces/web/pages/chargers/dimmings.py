@@ -110,6 +110,7 @@ class DimmingPages(FormPages):
 
     def _operator(self) -> list[str]:
         """Return the name and the address of the letterhead, nothing without one."""
+        # A broken file costs the head of the list only, and `shocpp check` names it.
         with suppress(ConfigError):
             operator = load_operator(self._settings.operator_file).operator
             return [line for line in (operator.name, *operator.address) if line]

@@ -202,7 +202,7 @@ class LimitPages(FormPages):
             is_undecided=is_in_use and not present.is_decided and bool(present.connectors),
             fallback=self._fallback(present),
             has_rules=present.has_rules,
-            limit_of_site=self._limit_of_site(present),
+            limit_of_site=self._limit_of_site(present, has_groups=bool(conf and conf.rules.groups)),
             meter=self._meter(present, moment_ms),
             has_meter=present.meter_key != METER_NONE,
             is_meter_good=present.meter_key in (METER_GOOD, METER_NONE),
@@ -237,9 +237,9 @@ class LimitPages(FormPages):
             loss_text(dim, self._settings, language),
         )
 
-    def _limit_of_site(self, present: SitePresent) -> str:
+    def _limit_of_site(self, present: SitePresent, *, has_groups: bool) -> str:
         if present.limit_ma is None:
-            return self.words["no_common_limit"]
+            return self.words["no_common_limit" if has_groups else "no_limit_of_phase"]
         return self.words["limit_of_phase"].format(limit=self._amperes(present.limit_ma))
 
     def _meter(self, present: SitePresent, moment_ms: int) -> str:
