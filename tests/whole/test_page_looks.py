@@ -20,6 +20,7 @@ from tests.world.machine import needs
 from tests.world.people import cookie_of
 from tests.world.server import Server
 from tests.world.stored_day import store_day
+from tests.world.stored_limits import store_dimmings
 
 TOKEN = "correct-horse-battery"
 LANGUAGES = ("de", "en")
@@ -40,6 +41,7 @@ PAGES = {
     "check": "/check",
     "limits": "/site",
     "day": f"/site/day/{YESTERDAY}",
+    "dimmings": "/site/dimmings",
     "own": "/account",
     "account": "/accounts/1",
     "invitation": "/accounts/1",
@@ -161,6 +163,7 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
         examine("empty")
         with scenes.busy(server):
             store_day(server.home, YESTERDAY)
+            store_dimmings(server.home, range(1, 4))
             for page in [page for page in PAGES if page not in ("empty", "broken")]:
                 examine(page)
         scenes.damage(server.home)

@@ -9,7 +9,7 @@ from shocpp.energy.model import METER_GOOD, PerPhase, SiteReading
 from shocpp.site.leader import Leadership
 from shocpp.store.database import open_database
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.site import limits, modes, readings, set_points
+from shocpp.store.site import dimmings, limits, modes, readings, set_points
 from shocpp.store.site.limits import LimitChoice
 from shocpp.store.site.set_points import SiteState, StoredSetPoint
 from tests.world.home import Home
@@ -87,6 +87,17 @@ def chosen(home: Home) -> list[tuple[str, int, int, int | None, str]]:
     """Return the limits that people have chosen."""
     with open_database(home.database) as db:
         return [choice[:5] for choice in limits.present(db, now_ms())]
+
+
+def store_dimmings(home: Home, minutes: Iterable[int], source: str = "mqtt") -> None:
+    """Store a dimming of so many minutes each, the last one just now."""
+    lengths = [*minutes]
+    begun_ms = now_ms() - sum(lengths) * 60_000
+    with open_database(home.database) as db, db.writing(keys=NO_KEYS):
+        for length in lengths:
+            dimmings.begin(db, begun_ms, 4_200, source)
+            begun_ms += length * 60_000
+            dimmings.end(db, begun_ms)
 
 
 @contextlib.contextmanager
