@@ -122,8 +122,8 @@ DIMMINGS = {
         "dimmings": "Dimmungen durch den Netzbetreiber",
         "dimmings_of": "Dimmungen durch den Netzbetreiber {year}",
         "dimmings_intro": "Nach § 14a EnWG darf der Netzbetreiber steuerbare "
-        "Verbrauchseinrichtungen dimmen. So lange bekamen alle Wallboxen zusammen höchstens die "
-        "genannte Leistung aus dem Netz.",
+        "Verbrauchseinrichtungen dimmen. So lange waren alle Wallboxen zusammen auf die genannte "
+        "Leistung aus dem Netz begrenzt.",
         "no_dimmings": "In diesem Jahr gab es keine Dimmung.",
         "began": "Beginn",
         "ended": "Ende",
@@ -141,7 +141,7 @@ DIMMINGS = {
         "dimmings": "Dimming by the grid operator",
         "dimmings_of": "Dimming by the grid operator {year}",
         "dimmings_intro": "By § 14a EnWG the grid operator may dim controllable consumers. "
-        "Meanwhile all chargers together got this power from the grid at most.",
+        "Meanwhile all chargers together were limited to this power from the grid.",
         "no_dimmings": "In this year there was no dimming.",
         "began": "Begin",
         "ended": "End",
