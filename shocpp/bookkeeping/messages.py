@@ -32,11 +32,12 @@ from shocpp.ocpp.json_text import lenient_text
 from shocpp.ocpp.meter_values.currents import currents_in
 from shocpp.ocpp.redaction import redacted
 from shocpp.ocpp.stored import cutting
+from shocpp.site.leader import leader_doorbell
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome
 from shocpp.store.charge_points import connections, notifications
 from shocpp.store.database import Database
-from shocpp.store.site import observed
+from shocpp.store.site import modes, observed
 
 log = logging.getLogger(__name__)
 
@@ -161,8 +162,8 @@ class Messages:
         stored = unit.add_received(sender, event.action, job)
         frame = ReceivedFrame(sender, stored, job.received_ms, unit.entry(sender))
         decided = write_fact(unit, frame, job.fact)
-        if unit.observes and isinstance(job.fact, MeterValuesReported):
-            _observe_currents(unit, frame, job.fact, job.text)
+        if unit.observes:
+            _observe(unit, frame, job)
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
         answer = result_text(event.unique_id, confirmation)
@@ -192,6 +193,22 @@ class Messages:
         doorbells = effects.settle(unit.db, job.call_id, job.token, job.outcome, unit.now_ms)
         for doorbell in doorbells:
             unit.ring_after_commit(doorbell)
+
+
+def _observe(unit: UnitOfWork, frame: ReceivedFrame, job: Receive) -> None:
+    """Let the decisions about limits know what a charger has reported."""
+    fact, now_ms = job.fact, frame.received_ms
+    if isinstance(fact, MeterValuesReported):
+        _observe_currents(unit, frame, fact, job.text)
+        return
+    is_news = isinstance(fact, (KeyedStart, KeyedStop))
+    if isinstance(fact, StatusReported) and fact.connector_id:
+        present = modes.present_status(unit.db, frame.sender.row, fact.connector_id)
+        # Repeats change nothing, and some chargers send them each minute.
+        is_news = present is not None and present.received_ms == now_ms
+    if is_news:
+        # A car must not charge at its base until the next tick, nor wait that long.
+        unit.ring_after_commit(leader_doorbell(unit.db.path))
 
 
 def _observe_currents(

@@ -340,5 +340,6 @@ class UnitOfWork:
         caches.awaits_export |= self.has_records
         for action in self._actions:
             action()
-        for doorbell in self._doorbells:
+        # A batch may ring the same one for each of its jobs.
+        for doorbell in dict.fromkeys(self._doorbells):
             doorbells.ring(doorbell)

@@ -76,7 +76,12 @@ class Leadership:
 
 def ring_leader(database: Path) -> bool:
     """Wake the leader, which then decides at once. Return False if no process leads."""
-    return ring(_path(doorbells_folder(database)))
+    return ring(leader_doorbell(database))
+
+
+def leader_doorbell(database: Path) -> str:
+    """Return the path of the doorbell of the leader of this database."""
+    return _path(doorbells_folder(database))
 
 
 def _path(folder: Path) -> str:

@@ -14,6 +14,7 @@ from shocpp.calls.page.files import present_accounts
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.files import Stamp, stamp_of
+from shocpp.configuration.power.default_modes import has_defaults
 from shocpp.configuration.site.conf import SiteConf
 from shocpp.configuration.site.file import SiteFile, known_members
 from shocpp.energy.controller import decide
@@ -65,7 +66,7 @@ class Saved(NamedTuple):
 class Ticks:
     """The ticks of one leader, from its start to its end; for one thread.
 
-    `is_active` is False if there is nothing to limit: then a tick costs one stat.
+    `is_active` is False if there is nothing to limit: then a tick costs three stats.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Ticks:
         self._doorbell, self._wake = doorbell, wake
         self.is_active = True
         self._file = SiteFile(settings.site_file)
-        self._stamp: Stamp | None = None
+        self._stamps: tuple[Stamp | None, ...] = ()
         self._conf: SiteConf | None = None
         self._gone_since: float | None = None
         self._state: State | None = None
@@ -97,20 +98,26 @@ class Ticks:
         `is_rung` is True if somebody has rung: there may be something to limit now. Raises
         StoreUnavailable if the database cannot be written.
         """
-        stamp = stamp_of(self._settings.site_file)
-        if not (self.is_active or is_rung or stamp != self._stamp):
+        stamps = self._present_stamps()
+        if not (self.is_active or is_rung or stamps != self._stamps):
             return SLOW_TICK_S
         with self._connect(self._settings.database) as db:
             if self._state is None:
                 self._state = self._begin(db)
             self._tick(db, self._state, now_ms(), is_rung=is_rung)
-        self._stamp = stamp
+        self._stamps = stamps
         return TICK_S if self._conf is not None else SLOW_TICK_S
 
     def end(self) -> None:
         """End the polls of the meter and of the grid operator's signal."""
         self._meter.end()
         self._dim.end()
+
+    def _present_stamps(self) -> tuple[Stamp | None, ...]:
+        """Return the stamps of the files that may say what to limit."""
+        settings = self._settings
+        files = (settings.site_file, settings.charge_points_file, settings.tags_file)
+        return tuple(map(stamp_of, files))
 
     # -- conf and state ----------------------------------------------------------------------------
 
@@ -146,22 +153,18 @@ class Ticks:
         self._meter.follow(conf)
         self._dim.settle(db, conf, moment_ms)
         settle(db, moment_ms)
-        gathered = gather(
-            db,
-            conf,
-            self._allowlist.allowlist(),
-            self._meter.unknown(db, state.meter.newest, moment_ms),
-            moment_ms,
-            present_accounts(db, self._settings),
-        )
+        allowlist, accounts = self._allowlist.allowlist(), present_accounts(db, self._settings)
+        new = self._meter.unknown(db, state.meter.newest, moment_ms)
+        gathered = gather(db, conf, allowlist, new, moment_ms, accounts)
         peak_ma = readings.peak(db, first_peak_day(moment_ms))
         facts = gathered.facts._replace(peak_ma=peak_ma)
         decision = decide(state, facts, moment_ms)
         self._spread(gathered, state, decision, moment_ms)
         # A file with an error may become right without a change: a member connects at last.
         is_wanted = conf is not None or self._file.trouble is not None
-        # A car may come whose mode was chosen before.
+        # A car may come whose mode was chosen before, or is the default of its account.
         is_wanted = is_wanted or any(one.wish != Wish() for one in facts.connectors)
+        is_wanted = is_wanted or has_defaults(allowlist, accounts)
         self.is_active = is_wanted or bool(decision.set_points) or _has_ours(gathered)
         self._write(db, gathered, decision, moment_ms, is_rung=is_rung)
         self._state = decision.state
