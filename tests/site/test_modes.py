@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, parse_allowlist
+from shocpp.configuration.modes import MODES as WORDS
 from shocpp.configuration.site.conf import SiteConf, parse_site
-from shocpp.energy.model import Goal, Wish
+from shocpp.energy.model import MODES, Goal, Wish
 from shocpp.errors import ConfigError, Unreachable, UsageError
+from shocpp.ledger.account_file import MODES as ACCOUNT_MODES
 from shocpp.ledger.account_file import parse_accounts
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.site.choices.modes import (
@@ -318,6 +320,10 @@ def test_the_ticks_do_not_decide_when_a_choice_ends(
 
 
 # -- defaults --------------------------------------------------------------------------------------
+
+
+def test_all_files_have_the_same_words_for_modes() -> None:
+    assert MODES == WORDS == ACCOUNT_MODES
 
 
 def test_a_choice_counts_before_the_account_and_this_before_the_charger(office: Office) -> None:

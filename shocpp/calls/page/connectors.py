@@ -169,7 +169,7 @@ class Connectors:
         """Return the tile of a connector with all that the view may see of it."""
         if running is not None:
             tile = self._with_session(tile, running)
-        tile = self._with_choices(tile, running)
+        tile = _with_choices(tile, running, self._limits, self._modes)
         if not charge_point.is_connected:
             since = moment(charge_point.last_seen_ms, self._now_ms, self._zone, self._language)
             phrase = self._words["not_connected"].format(since=since)
@@ -192,16 +192,6 @@ class Connectors:
         if answer.power and running is not None:
             tile = self._with_age(tile, charge_point, running)
         return self._with_outcome(tile, charge_point)
-
-    def _with_choices(self, tile: Tile, running: Running | None) -> Tile:
-        """Return a tile with the limit and the mode of its connector."""
-        place = tile.charge_point, tile.connector_id
-        account_index = None if running is None else running.account_index
-        mode = self._modes.text(*place, account_index)
-        tile = tile._replace(limit=self._limits.text(*place), mode=mode)
-        for changes_ms in (self._modes.end_ms(*place), self._limits.changes_ms(*place)):
-            tile = tile if changes_ms is None else _changing(tile, changes_ms)
-        return tile
 
     def _with_session(self, tile: Tile, running: Running) -> Tile:
         """Return a tile with the open transaction of its connector."""
@@ -306,6 +296,16 @@ def _tile(charge_point_id: str, connector_id: int, meter: Meter, state: str) -> 
         place=meter.connectors.get(connector_id, ""),
         state=state,
     )
+
+
+def _with_choices(tile: Tile, running: Running | None, limits: Limits, modes: Modes) -> Tile:
+    """Return a tile with the limit and the mode of its connector."""
+    place = tile.charge_point, tile.connector_id
+    account_index = None if running is None else running.account_index
+    tile = tile._replace(limit=limits.text(*place), mode=modes.text(*place, account_index))
+    for changes_ms in (modes.end_ms(*place), limits.changes_ms(*place)):
+        tile = tile if changes_ms is None else _changing(tile, changes_ms)
+    return tile
 
 
 def _changing(tile: Tile, moment_ms: int) -> Tile:

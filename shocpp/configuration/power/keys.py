@@ -20,6 +20,7 @@ from itertools import permutations
 from typing import Any, NamedTuple
 
 from shocpp.configuration.entries import members, quoted
+from shocpp.configuration.modes import MODES
 from shocpp.configuration.power.phase_switch import PhaseSwitch, phase_switch_of
 from shocpp.errors import UsageError
 
@@ -37,7 +38,6 @@ POWER_KEYS = (
 
 # Those of energy/model.py, whose import would cost a CGI process 2 ms.
 ALL_PHASES = (0, 1, 2)
-MODES = ("fast", "min", "solar", "off")
 LEAST_A = 6
 
 HIGHEST_MIN_A, HIGHEST_MAX_A, DEFAULT_MAX_A = 32, 80, 32
