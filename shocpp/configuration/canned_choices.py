@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from shocpp.configuration.modes import MODES
+from shocpp.configuration.power.modes import MODES
 from shocpp.errors import UsageError
 
 LIMIT, MODE = CHOICES = ("limit", "mode")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, parse_allowlist
-from shocpp.configuration.modes import MODES as WORDS
+from shocpp.configuration.power.modes import MODES as WORDS
 from shocpp.configuration.site.conf import SiteConf, parse_site
 from shocpp.energy.model import MODES, Goal, Wish
 from shocpp.errors import ConfigError, Unreachable, UsageError

@@ -20,7 +20,7 @@ from itertools import permutations
 from typing import Any, NamedTuple
 
 from shocpp.configuration.entries import members, quoted
-from shocpp.configuration.modes import MODES
+from shocpp.configuration.power.modes import MODES
 from shocpp.configuration.power.phase_switch import PhaseSwitch, phase_switch_of
 from shocpp.errors import UsageError
 
