@@ -6,6 +6,7 @@ from contextlib import suppress
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding
 from shocpp.checks.limits.chargers import Present, check_chargers
 from shocpp.checks.limits.dimming import check_dimming
+from shocpp.checks.limits.modes import check_modes
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import CLOSED, Allowlist, allowlist_or_stored
 from shocpp.configuration.site.conf import SiteConf
@@ -59,6 +60,7 @@ def check_site(settings: Settings, db: Database | None) -> Iterator[Finding]:
         if rules.limit_ma is not None and conf.meter is None and rules.house_ma is None:
             values = {"file": path, "limit_a": f"{rules.limit_ma / 1000:g}"}
             yield Finding(NOTE, "house_unknown", values)
+    yield from check_modes(settings, conf, allowlist, db)
     present = Present(settings, allowlist, conf, set_points.present(db))
     yield from check_chargers(present, chargers, db)
 

@@ -35,6 +35,8 @@ LIMITS = {
         "base_of_zero": "Ohne den Server lädt hier niemand: {charge_points}. Für je "
         "{fallback_a} A reichen die Limits neben dem Haus nicht. Wer zuerst drankommt, sagt "
         "priority in {file}.",
+        "sun_without_meter": "Nur mit Sonne zu laden ist voreingestellt (mode), aber {file} hat "
+        "keinen Zähler, darum wird schnell geladen: {names}. Trage meter ein (docs/power.md).",
         "limit_kept_last": "{charge_point} kennt kein Limit, das von selbst endet. Ohne den Server "
         "bliebe das letzte in Kraft, darum bekommt diese Wallbox höchstens {fallback_a} A "
         "(fallback_a).",
@@ -125,6 +127,8 @@ LIMITS = {
         "base_of_zero": "without the server, nobody charges here: {charge_points}; {fallback_a} A "
         "for each do not fit into the limits beside the house; priority in {file} says who comes "
         "first",
+        "sun_without_meter": "the default mode is solar, but {file} has no meter, so that these "
+        "charge fast: {names}; write meter into it (docs/power.md)",
         "limit_kept_last": "{charge_point} takes no limit that ends by itself; without the server "
         "the last one would stay in force, so that it gets at most {fallback_a} A (fallback_a)",
         "more_phases": "{charge_point} charges on more phases than phases in {file} says, so that "
