@@ -18,6 +18,7 @@ class Car(NamedTuple):
     stays_a   it draws this whatever it may, as long as it may draw anything; None: it obeys
     ignores   it draws its most even at a limit of 0
     lie_a     its charger reports so much more (less) than it draws
+    faults    it faults when the number of its phases changes, and draws nothing more
     """
 
     phases: int = 3
@@ -29,6 +30,7 @@ class Car(NamedTuple):
     stays_a: float | None = None
     ignores: bool = False
     lie_a: float = 0
+    faults: bool = False
 
     def wanted_a(self, limit_a: float) -> float:
         """Return the current that it draws in the end at this limit."""

@@ -10,7 +10,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from tests.world.machine import wait_for
 from tests.world.power.charger_line import Answer, ChargerLine
@@ -51,27 +51,64 @@ class Measurands(Enum):
     NOTHING = "nothing"
 
 
+class Contactor(Enum):
+    """The ways in which a charger switches between three phases and one."""
+
+    FIXED = "takes any number, and stays on three"
+    BY_PROFILE = "numberPhases of the profile in force"
+    BY_KEY = "the configuration key PhaseMode"
+    REFUSES = "answers Rejected"
+
+
+PHASE_MODE = "PhaseMode"
+
+
+class Move(NamedTuple):
+    """A change of the phases in use, and the current of the car in that moment."""
+
+    at_s: float
+    phases: int
+    drawn_a: float
+
+
 class Outlet:
-    """A connector: its car, its meter and its open transaction."""
+    """A connector: its car, its meter, its open transaction, and its phases in use."""
 
     def __init__(self, car: Car | None, meter_wh: int) -> None:
         self.status = "Available"
         self.session: Session | None = None
         self.meter_wh = float(meter_wh)
         self.draw = Draw(car or Car())
+        self.lines = 3
+        self.moves: list[Move] = []
+        self.is_faulted = False
 
     @property
     def car(self) -> Car:
         """The car."""
         return self.draw.car
 
+    @property
+    def phases(self) -> int:
+        """The phases on which the car draws."""
+        return min(self.car.phases, self.lines)
+
+    def switch(self, lines: int, at_s: float) -> None:
+        """Use another number of phases."""
+        if lines == self.lines:
+            return
+        self.lines = lines
+        self.moves.append(Move(at_s, lines, self.draw.drawn_a))
+        self.is_faulted = self.car.faults and self.session is not None
+
     def live(self, limit_a: float, at_s: float, seconds: float) -> None:
         """Let the car draw for this time, at a moment with this limit."""
-        if self.session is None:
+        if self.session is None or self.is_faulted:
             self.draw.stop()
+            self.status = "Faulted" if self.is_faulted else self.status
             return
         drawn_a = self.draw.follow(limit_a, at_s)
-        self.meter_wh += drawn_a * VOLT * self.car.phases * seconds / 3600
+        self.meter_wh += drawn_a * VOLT * self.phases * seconds / 3600
         wants_more = self.car.wanted_a(self.car.max_a) > 0
         self.status = "Charging" if drawn_a else "SuspendedEVSE" if wants_more else "SuspendedEV"
 
@@ -93,8 +130,10 @@ class ProfileCharger:
         max_a: float = 32,
         measurands: Measurands = Measurands.CURRENTS,
         sample_s: float = 1,
+        contactor: Contactor = Contactor.FIXED,
     ) -> None:
         self.name, self.manner, self.measurands = name, manner, measurands
+        self.contactor = contactor
         self.stack = ProfileStack(rules or Rules(), max_a)
         self.outlets = {
             number: Outlet(car, number * 1_000_000)
@@ -156,6 +195,7 @@ class ProfileCharger:
         outlet = self.outlets[connector_id]
         with self._lock:
             session, outlet.session, outlet.status = outlet.session, None, "Available"
+            outlet.is_faulted = False
             outlet.draw.stop()
             self.stack.end(connector_id)
         assert session is not None
@@ -262,12 +302,15 @@ class ProfileCharger:
             self._lived_s += step_s
             for number, outlet in self.outlets.items():
                 limit_a = self.stack.limit_at(number, self._lived_s, outlet.session)
+                if self.contactor is Contactor.BY_PROFILE:
+                    lines = self.stack.phases_at(number, self._lived_s, outlet.session)
+                    outlet.switch(lines, self._lived_s)
                 outlet.live(limit_a, self._lived_s, step_s)
 
     def _sample(self, line: ChargerLine, connector_id: int) -> None:
         with self._lock:
             outlet = self.outlets[connector_id]
-            session, phases = outlet.session, outlet.car.phases
+            session, phases = outlet.session, outlet.phases
             current_a = outlet.car.reported_a(outlet.draw.drawn_a)
             register_wh = int(outlet.meter_wh)
         if session is None:
@@ -317,6 +360,8 @@ class ProfileCharger:
         if action in OF_PROFILES and self.manner in ANSWERS:
             return ANSWERS[self.manner]
         match action:
+            case "SetChargingProfile" if self._refuses_phases(payload):
+                return {"status": "Rejected"}
             case "SetChargingProfile":
                 sessions = {n: o.session for n, o in self.outlets.items() if o.session}
                 return {"status": self.stack.set(payload, sessions)}
@@ -326,12 +371,30 @@ class ProfileCharger:
                 return self._composite_schedule(payload)
             case "GetConfiguration":
                 return self._configuration(payload)
+            case "ChangeConfiguration":
+                return {"status": self._change(payload)}
             case "TriggerMessage":
                 self._sampled_s = 0.0
         return {"status": "Accepted"}
 
+    def _refuses_phases(self, payload: dict[str, Any]) -> bool:
+        (period,) = payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"]
+        return self.contactor is Contactor.REFUSES and period.get("numberPhases", 3) != 3
+
+    def _change(self, payload: dict[str, Any]) -> str:
+        """Change the key of its phases; return the status of the confirmation."""
+        if payload["key"] != PHASE_MODE:
+            return "Accepted"
+        if self.contactor is not Contactor.BY_KEY:
+            return "Rejected" if self.contactor is Contactor.REFUSES else "Accepted"
+        for outlet in self.outlets.values():
+            outlet.switch(int(payload["value"]), self.now_s())
+        return "Accepted"
+
     def _configuration(self, payload: dict[str, Any]) -> dict[str, Any]:
         known = self.stack.rules.configuration() | {"NumberOfConnectors": str(len(self.outlets))}
+        if self.contactor is Contactor.BY_PROFILE:
+            known["ConnectorSwitch3to1PhaseSupported"] = "true"
         asked = payload.get("key") or list(known)
         return {
             "configurationKey": [

@@ -63,19 +63,32 @@ class Profile(NamedTuple):
 
     def limit_at(self, at_s: float, began_s: float) -> float | None:
         """Return the limit at a moment of a session that began then; None if it is not valid."""
+        period = self._period_at(at_s, began_s)
+        if period is None:
+            return None
+        limit_a = float(period["limit"])
+        if self.fields["chargingSchedule"]["chargingRateUnit"] == "W":
+            limit_a /= VOLT * period.get("numberPhases", 3)
+        return limit_a
+
+    def phases_at(self, at_s: float, began_s: float) -> int | None:
+        """Return the number of phases at such a moment; None if it is not valid."""
+        period = self._period_at(at_s, began_s)
+        return None if period is None else int(period.get("numberPhases", 3))
+
+    def _period_at(self, at_s: float, began_s: float) -> Mapping[str, Any] | None:
         if not self._moment("validFrom", -math.inf) <= at_s < self._moment("validTo", math.inf):
             return None
         schedule = self.fields["chargingSchedule"]
         offset_s = at_s - self._begin_s(at_s, began_s)
         if not 0 <= offset_s < schedule.get("duration", math.inf):
             return None
-        limit_a = None
-        for period in schedule["chargingSchedulePeriod"]:
-            if period["startPeriod"] <= offset_s:
-                limit_a = float(period["limit"])
-                if schedule["chargingRateUnit"] == "W":
-                    limit_a /= VOLT * period.get("numberPhases", 3)
-        return limit_a
+        begun = [
+            period
+            for period in schedule["chargingSchedulePeriod"]
+            if period["startPeriod"] <= offset_s
+        ]
+        return begun[-1] if begun else None
 
     def edges(self, from_s: float, until_s: float, began_s: float) -> Iterator[float]:
         """Yield each moment at which its limit may change in this time."""
@@ -144,6 +157,23 @@ class ProfileStack:
         """Return the limit of a connector at a moment."""
         began_s = session.began_s if session else at_s
         return self._limit_at(connector_id, at_s, began_s, session)
+
+    def phases_at(self, connector_id: int, at_s: float, session: Session | None) -> int:
+        """Return the number of phases of the profile that limits a connector at a moment."""
+        began_s = session.began_s if session else at_s
+        places = [("TxDefaultProfile", connector_id), ("TxDefaultProfile", 0)]
+        if session:
+            places.insert(0, ("TxProfile", connector_id))
+        for place in places:
+            valid = [
+                (profile.level, phases)
+                for profile in self.profiles
+                if (profile.purpose, profile.connector_id) == place
+                and (phases := profile.phases_at(at_s, began_s)) is not None
+            ]
+            if valid:
+                return max(valid)[1]
+        return 3
 
     def composite(
         self, connector_id: int, from_s: float, duration_s: int, session: Session | None

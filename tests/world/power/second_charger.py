@@ -2,7 +2,7 @@
 
 It shares no code with `profile_charger`, so that no test believes a mistake of one of them: its
 frames are those of PyPI `ocpp`, and it works out its schedule second by second. It has one
-connector with a car of up to 16 A on three phases.
+connector with a car of up to 16 A, on the phases that its profiles allow.
 """
 
 import asyncio
@@ -102,6 +102,16 @@ class Memory:
             current_a = _of_highest(self.default, moment, start)
         station_a = _of_highest(self.station, moment, start)
         return min(a for a in (current_a, station_a, STATION_A) if a is not None)
+
+    def lines(self, moment: datetime) -> int:
+        """Return the number of phases that the profile in force allows."""
+        start = self.transaction[1] if self.transaction else moment
+        for slots in (self.own if self.transaction else {}, self.default):
+            for level in sorted(slots, reverse=True):
+                if _of_profile(slots[level], moment, start) is not None:
+                    periods = slots[level]["charging_schedule"]["charging_schedule_period"]
+                    return int(periods[0].get("number_phases", 3))
+        return 3
 
     def schedule(self, moment: datetime, seconds: int) -> list[tuple[int, float]]:
         """Return (second, A) wherever the current changes in this time."""
@@ -214,6 +224,7 @@ class Point(ChargePoint):
             "ChargingScheduleAllowedChargingRateUnit": "Current",
             "ChargingScheduleMaxPeriods": "6",
             "MaxChargingProfilesInstalled": "5",
+            "ConnectorSwitch3to1PhaseSupported": "true",
         }
         wanted = key or list(known)
         pairs = [
@@ -238,7 +249,7 @@ class SecondCharger:
     def __init__(self, url: str, name: str, sample_s: float = 1) -> None:
         self.memory = Memory()
         self.received: list[dict[str, Any]] = []
-        self.drawn_a = 0.0
+        self.drawn_a, self.lines = 0.0, 3
         self.name = name
         self.sample_due = asyncio.Event()
         self._url, self._sample_s = url, sample_s
@@ -363,12 +374,12 @@ class SecondCharger:
             {"value": f"{self._register_wh:.0f}", "unit": "Wh"},
             *(
                 {
-                    "value": f"{self.drawn_a:.2f}",
+                    "value": f"{self.drawn_a if number <= self.lines else 0:.2f}",
                     "measurand": "Current.Import",
                     "phase": phase,
                     "unit": "A",
                 }
-                for phase in ("L1", "L2", "L3")
+                for number, phase in enumerate(("L1", "L2", "L3"), 1)
             ),
         ]
         meter_value = [{"timestamp": _text(self.now()), "sampled_value": samples}]
@@ -381,7 +392,8 @@ class SecondCharger:
         elapsed_s, self._moment = (now - self._moment).total_seconds(), now
         allowed_a = self.memory.allowed_a(now) if self.memory.transaction else 0.0
         self.drawn_a = min(allowed_a, CAR_A) if allowed_a >= LEAST_A else 0.0
-        self._register_wh += 3 * LINE_V * self.drawn_a * elapsed_s / 3600
+        self.lines = self.memory.lines(now)
+        self._register_wh += self.lines * LINE_V * self.drawn_a * elapsed_s / 3600
 
 
 def _text(moment: datetime) -> str:
