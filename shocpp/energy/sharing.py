@@ -21,7 +21,7 @@ from shocpp.energy.situation import (
 from shocpp.energy.standing import is_falling, phases_of
 from shocpp.energy.state.model import ENOUGH_CHANGES, MeterState
 from shocpp.energy.surplus.following import most_by_phases
-from shocpp.energy.surplus.phases import pauses
+from shocpp.energy.surplus.phases import expected_phases, pauses
 
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""
@@ -136,7 +136,10 @@ class _Raises:
             # The meter has not shown yet that it notices the last raise.
             wanted_ma = min(wanted_ma, connector.min_ma)
         self._take(connector, -1)
-        left_ma = self.rest.left_for(connector._replace(phases=phases_of(connector, memory)))
+        left_ma = self.rest.left_for(
+            connector._replace(phases=phases_of(connector, memory)),
+            len(expected_phases(connector, memory)),
+        )
         most_ma = min(wanted_ma, left_ma // STEP_MA * STEP_MA)
         if carried(connector, memory, most_ma) > left_ma:
             most_ma = 0
@@ -148,8 +151,9 @@ class _Raises:
     def _take(self, connector: Connector, sign: int) -> None:
         """Take what counts for a connector from the rest, or with -1 give it back."""
         current_ma = reckoned(self._situation, connector, self._limits[connector.key])
-        phases = phases_of(connector, self._situation.states[connector.key])
-        self.rest.take(connector, sign * current_ma, phases)
+        memory = self._situation.states[connector.key]
+        lines = len(expected_phases(connector, memory))
+        self.rest.take(connector, sign * current_ma, phases_of(connector, memory), lines)
 
 
 def _yielding(
@@ -291,6 +295,7 @@ def _demand(situation: Situation, connector: Connector) -> Demand:
         connector.priority,
         groups_of(connector, rules),
         memory.seen,
+        len(expected_phases(connector, memory)),
     )
 
 

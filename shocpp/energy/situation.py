@@ -30,6 +30,7 @@ from shocpp.energy.standing import (
     phases_of,
 )
 from shocpp.energy.state.model import ConnectorState
+from shocpp.energy.surplus.phases import expected_phases
 
 FALLBACK = (METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED, METER_IMPLAUSIBLE)
 """The verdicts on a meter after which its readings do not count."""
@@ -122,20 +123,25 @@ def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
     rest = Rest(rules, house_ma, situation.dimmed_ma(house_ma))
     for connector in situation.facts.connectors:
         phases = phases_of(connector, states[connector.key])
+        lines = len(expected_phases(connector, states[connector.key]))
         if situation.shares_current(connector):
             # Cars draw a little more than their limits.
             limit_ma = limit_or_maximum(connector, situation.now_ms)
             drawn = draw(connector, states[connector.key], situation.now_ms).lower_ma
             excess = max(drawn) - limit_ma
-            rest.take(connector, max(excess, 0), phases)
+            rest.take(connector, max(excess, 0), phases, lines)
         else:
-            rest.take(connector, situation.reserved(connector), phases)
+            rest.take(connector, situation.reserved(connector), phases, lines)
     return rest
 
 
 def is_power_uncertain(connector: Connector, state: ConnectorState) -> bool:
-    """Return True if one phase alone may carry the limit of a charger in watts."""
-    return connector.is_in_watt and len(state.seen) < len(connector.phases)
+    """Return True if one phase alone may carry the limit of a charger in watts.
+
+    On one phase by a switch, the limit is that of this phase.
+    """
+    is_switched = connector.switching is not None and state.switch.phases == 1
+    return connector.is_in_watt and not is_switched and len(state.seen) < len(connector.phases)
 
 
 def carried(connector: Connector, state: ConnectorState, limit_ma: int) -> int:

@@ -176,7 +176,16 @@ def test_one_phase_is_never_above_the_permitted_unbalance() -> None:
     line = charging_line()
     assert most_ma(line.connector(), line.memory, 20_000) == 32_000
     line.wanted = 1
+    line.run(2 * MINUTE_MS)
+    assert most_ma(line.connector(), line.memory, 20_000) == 6_000, "not seen there yet"
     line.run(MINUTE_MS)
+    assert most_ma(line.connector(), line.memory, 20_000) == 20_000
+
+
+def test_a_charger_without_currents_is_not_kept_at_the_least_one() -> None:
+    line = Line()
+    line.reports, line.wanted = False, 1
+    line.run(3 * MINUTE_MS)
     assert most_ma(line.connector(), line.memory, 20_000) == 20_000
 
 
@@ -224,6 +233,7 @@ def test_a_late_answer_counts_and_the_phases_are_learned_anew() -> None:
     line.switching = line.switching._replace(commanded=1)
     line.tick()
     assert command(line.connector(), line.memory) == 1
+    line.run(MINUTE_MS)
     assert most_ma(line.connector(), line.memory, 20_000) == 20_000
 
 

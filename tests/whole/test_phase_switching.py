@@ -12,7 +12,6 @@ import pytest
 
 from tests.world.home import Home
 from tests.world.machine import wait_for
-from tests.world.power.drawing_car import Car
 from tests.world.power.limited_site import LimitedSite
 from tests.world.power.profile_charger import PHASE_MODE, Contactor, ProfileCharger
 from tests.world.power.second_charger import SecondCharger
@@ -75,4 +74,32 @@ def test_dimmed_chargers_go_on_with_one_phase_after_a_pause(
             lambda: (one.outlets[1].lines, two.lines, three.outlets[1].lines) == (1, 1, 1), PAUSE_S
         )
         assert changes(one) == changes(three) == [(1, 0)]
-        wait_for(lambda: sum(charger.drawn_a for charger in chargers) == 12, 2 * PAUSE_S)
+        wait_for(lambda: sum(charger.drawn_a for charger in chargers) == 14, PAUSE_S)
+
+
+@pytest.mark.timeout(240)
+def test_chargers_that_refuse_or_ignore_a_switch_do_not_charge_on_three_phases(
+    site: LimitedSite, serve: Serve
+) -> None:
+    write(site, 4_140, refusing=BY_PROFILE, ignoring=BY_PROFILE)
+    server = serve()
+    with (
+        ProfileCharger(server, "refusing", contactor=Contactor.REFUSES) as refusing,
+        ProfileCharger(server, "ignoring", contactor=Contactor.FIXED) as ignoring,
+    ):
+        chargers = (refusing, ignoring)
+        for charger, id_tag in zip(chargers, ("1111", "3333"), strict=True):
+            charger.start(id_tag)
+        wait_for(lambda: all(charger.drawn_a == 16 for charger in chargers), SOON_S)
+        write(site, 3_600, refusing=BY_PROFILE, ignoring=BY_PROFILE)
+        dim(server, is_dimmed=True)
+        wait_for(lambda: all(charger.drawn_a == 0 for charger in chargers), SOON_S)
+        wait_for(lambda: ignoring.drawn_a, PAUSE_S + SOON_S)
+        assert ignoring.drawn_a == 6, "the least current shows what the charger does"
+        wait_for(lambda: ignoring.drawn_a == 0, SOON_S)
+        assert refusing.drawn_a == 0
+        commands = site.home.query(
+            "SELECT charge_point_id, accepted, refused_ms IS NOT NULL FROM phase_command"
+            " JOIN charge_point ON charge_point.id = charge_point ORDER BY charge_point_id"
+        )
+        assert commands == [("ignoring", 1, 0), ("refusing", None, 1)]

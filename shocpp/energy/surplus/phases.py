@@ -151,11 +151,17 @@ def expected_phases(connector: Connector, memory: ConnectorState) -> tuple[int, 
 
 
 def most_ma(connector: Connector, memory: ConnectorState, unbalance_ma: int) -> int:
-    """Return the highest limit of a connector: on one phase alone the permitted unbalance."""
+    """Return the highest limit of a connector: on one phase alone the permitted unbalance.
+
+    Until its car was seen there, it is the least current: the charger may have ignored the switch.
+    """
     numbers = (_count(connector, memory.switch), memory.switch.target)
     if connector.switching is None or 1 not in numbers:
         return connector.max_ma
-    return min(connector.max_ma, unbalance_ma)
+    observed = connector.observed
+    reports = observed is not None and observed.is_of_phases
+    most = connector.min_ma if reports and not memory.seen else unbalance_ma
+    return min(connector.max_ma, most)
 
 
 # -- the steps of a switch -------------------------------------------------------------------------
