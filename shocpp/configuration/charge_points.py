@@ -21,7 +21,7 @@ a charger is refused if it has no entry or does not present its password.
     name, meter_serial, note    descriptions for the statements, and of its connectors by number:
     connectors       {"1": "left", "2": "right"}
     model            its model, a name in docs/chargers.md, for the page with its guide
-    phases, rotation, min_a, max_a, priority, follows_limits, profile
+    phases, rotation, min_a, max_a, priority, follows_limits, profile, phase_switch
                      what its limits of current depend on: `power/keys.py` and docs/power.md
 
 When a charger has presented a password, the hashes before it in the list are no longer accepted.
