@@ -4,13 +4,16 @@ The readings of the site's meter of the same days are in `readings`.
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from shocpp.energy.model import Key
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 from shocpp.store.site.set_points import StoredSetPoint
+
+_LAST_MS = 2**63 - 1
+"""A moment behind all others: SQLite seeks it, and would read all rows of a place without it."""
 
 
 class DrawnPower(NamedTuple):
@@ -85,17 +88,32 @@ def drawn_between(db: Database, begin_ms: int, end_ms: int) -> list[DrawnPower]:
 
     They include the newest earlier one of each connector.
     """
-    rows = db.execute(
-        "WITH earlier AS (SELECT charge_point, connector_id, max(moment_ms) AS moment_ms"
-        " FROM drawn_power WHERE moment_ms < ?1 GROUP BY charge_point, connector_id)"
-        " SELECT charge_point_id, connector_id, moment_ms, power_w FROM drawn_power"
-        " JOIN charge_point ON charge_point.id = charge_point"
-        " WHERE moment_ms >= ?1 AND moment_ms < ?2"
-        " OR (charge_point, connector_id, moment_ms) IN earlier"
-        " ORDER BY charge_point, connector_id, moment_ms",
-        (begin_ms, end_ms),
+    powers = []
+    for charge_point, connector_id in _connectors(db):
+        rows = db.execute(
+            "SELECT charge_point_id, connector_id, moment_ms, power_w FROM drawn_power"
+            " JOIN charge_point ON charge_point.id = charge_point"
+            " WHERE charge_point = ?1 AND connector_id = ?2 AND moment_ms < ?4"
+            " AND moment_ms >= coalesce((SELECT max(moment_ms) FROM drawn_power"
+            "  WHERE charge_point = ?1 AND connector_id = ?2 AND moment_ms < ?3), ?3)"
+            " ORDER BY moment_ms",
+            (charge_point, connector_id, begin_ms, end_ms),
+        )
+        powers += [DrawnPower(*row) for row in rows.fetchall()]
+    return powers
+
+
+def _connectors(db: Database) -> Iterator[tuple[int, int]]:
+    """Yield the connectors with powers: the row ids of their Charge Points, and their ids."""
+    # A jump from one to the next: DISTINCT would read all rows, of which there may be millions.
+    query = (
+        "SELECT charge_point, connector_id FROM drawn_power"
+        f" WHERE (charge_point, connector_id, moment_ms) > (?, ?, {_LAST_MS})"
+        " ORDER BY charge_point, connector_id, moment_ms LIMIT 1"
     )
-    return [DrawnPower(*row) for row in rows.fetchall()]
+    place = (0, -1)
+    while (place := db.execute(query, place).fetchone()) is not None:
+        yield place
 
 
 def changes_between(db: Database, begin_ms: int, end_ms: int) -> list[SetPointChange]:
@@ -156,12 +174,13 @@ def sessions_of(
 
 def purge(db: Database, before_ms: int) -> None:
     """Delete what is older, except the newest power and set point of each connector from before."""
-    db.execute(
-        "DELETE FROM drawn_power WHERE moment_ms < ?1 AND (charge_point, connector_id, moment_ms)"
-        " NOT IN (SELECT charge_point, connector_id, max(moment_ms) FROM drawn_power"
-        " WHERE moment_ms < ?1 GROUP BY charge_point, connector_id)",
-        (before_ms,),
-    )
+    for charge_point, connector_id in list(_connectors(db)):
+        db.execute(
+            "DELETE FROM drawn_power WHERE charge_point = ?1 AND connector_id = ?2 AND moment_ms <"
+            " (SELECT max(moment_ms) FROM drawn_power"
+            "  WHERE charge_point = ?1 AND connector_id = ?2 AND moment_ms < ?3)",
+            (charge_point, connector_id, before_ms),
+        )
     db.execute(
         "DELETE FROM set_point_change WHERE moment_ms < ?1 AND id NOT IN"
         " (SELECT max(id) FROM set_point_change WHERE moment_ms < ?1"
