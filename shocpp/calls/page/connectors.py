@@ -303,12 +303,10 @@ def _with_choices(tile: Tile, running: Running | None, limits: Limits, modes: Mo
     place = tile.charge_point, tile.connector_id
     account_index = None if running is None else running.account_index
     tile = tile._replace(limit=limits.text(*place), mode=modes.text(*place, account_index))
-    for changes_ms in (modes.end_ms(*place), limits.changes_ms(*place)):
-        tile = tile if changes_ms is None else _changing(tile, changes_ms)
-    return tile
+    return _changing(tile, modes.end_ms(*place), limits.changes_ms(*place))
 
 
-def _changing(tile: Tile, moment_ms: int) -> Tile:
-    """Return a tile whose texts change at this moment, or earlier."""
-    earlier_ms = tile.changes_ms if tile.changes_ms is not None else moment_ms
-    return tile._replace(changes_ms=min(earlier_ms, moment_ms))
+def _changing(tile: Tile, *moments_ms: int | None) -> Tile:
+    """Return a tile whose texts change at these moments, or earlier; None is never."""
+    known_ms = [one for one in (tile.changes_ms, *moments_ms) if one is not None]
+    return tile._replace(changes_ms=min(known_ms, default=None))
