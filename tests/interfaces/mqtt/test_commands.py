@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -309,6 +310,16 @@ def test_a_limit_of_the_other_connector_stays_when_one_is_resumed(serve: Serve, 
         choose(home, "garage", 0, 0)
         sent(home, "shocpp/garage/1/charge/set", "ON")
         assert [row[1:3] for row in chosen(home)] == [(0, 0), (1, 32_000)]
+
+
+def test_a_charger_with_any_signs_in_its_name_takes_commands(serve: Serve, home: Home) -> None:
+    name = "+gär #"
+    server = serve()
+    with Charger(server, name, url=server.url(quote(name))).boot() as garage:
+        garage.report("Preparing")
+        outcome = sent(home, "shocpp/_2bg_c3_a4r_20_23/1/limit/set", "10")
+        assert outcome == Outcome((name, 1))
+        assert chosen(home) == [(name, 1, 10_000, None, "mqtt")]
 
 
 def test_commands_wait_in_bounds() -> None:
