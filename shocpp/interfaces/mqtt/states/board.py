@@ -26,6 +26,9 @@ from shocpp.store.site import published
 
 log = logging.getLogger(__name__)
 
+Facts = tuple[ChargerPresent, dict[int, int], dict[tuple[str, int], str]]
+"""A charger, the energy of its connectors in Wh, and why commands were refused there."""
+
 REGISTERS_MS, BOOKS_MS = 5_000, 60_000
 """The time between two reads of registers, and between two reads of books without a change."""
 
@@ -43,6 +46,7 @@ class Board:
         self._books: BookFigures | None = None
         self._books_ms = self._registers_ms = 0
         self._sent: dict[str, bytes] = {}
+        self._made: dict[str, tuple[Facts, dict[str, bytes]]] = {}
         self._topics: set[str] | None = None
 
     def forget_sent(self) -> None:
@@ -108,27 +112,44 @@ class Board:
         now_ms: int,
     ) -> dict[str, bytes]:
         """Return the payload of each topic."""
-        conf, language = self._conf, self._settings.language
-        site = read_site(db, self._settings, now_ms)
+        conf, settings = self._conf, self._settings
+        site = read_site(db, settings, now_ms)
         messages: dict[str, bytes] = {}
-        # Devices first: their states come after they are known.
+        # Each device before its states: these come after it is known.
         if conf.discovery:
-            messages.update([site_config(conf.prefix, site, language)])
-            for charger in self.chargers.values():
-                config = charger_config(
-                    conf.prefix, charger, language, names_accounts=conf.accounts
-                )
-                messages.update([config])
-        for charger in self.chargers.values():
-            messages |= states_of_charger(
-                conf.prefix,
-                charger,
-                self._energies.of(charger),
-                errors,
-                names_accounts=conf.accounts,
-            )
+            messages = dict([site_config(conf.prefix, site, settings.language)])
         books = self._books or BookFigures(0, 0)
-        return messages | states_of_site(conf.prefix, site, books, site_error)
+        messages |= states_of_site(conf.prefix, site, books, site_error)
+        made = {}
+        for key, charger in self.chargers.items():
+            own = {
+                place: text for place, text in errors.items() if place[0] == charger.charge_point_id
+            }
+            facts: Facts = charger, self._energies.of(charger), own
+            known = self._made.get(key)
+            # Nearly all are as before, and the JSON of a device takes longer than all the rest.
+            is_same = known is not None and known[0] == facts
+            made[key] = known if known and is_same else (facts, self._of_charger(*facts))
+            messages |= made[key][1]
+        self._made = made
+        return messages
+
+    def _of_charger(
+        self,
+        charger: ChargerPresent,
+        energies_wh: Mapping[int, int],
+        errors: Mapping[tuple[str, int], str],
+    ) -> dict[str, bytes]:
+        """Return the messages of a charger."""
+        conf, messages = self._conf, {}
+        if conf.discovery:
+            config = charger_config(
+                conf.prefix, charger, self._settings.language, names_accounts=conf.accounts
+            )
+            messages = dict([config])
+        return messages | states_of_charger(
+            conf.prefix, charger, energies_wh, errors, names_accounts=conf.accounts
+        )
 
     def _store_topics(self, db: Database, topics: set[str]) -> None:
         with db.writing(keys=NO_KEYS, durable=False):
