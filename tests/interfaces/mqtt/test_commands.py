@@ -232,7 +232,8 @@ def test_what_cannot_be_done_is_refused_with_a_sentence_and_changes_nothing(
         ("garage/2/limit", "10"): "garage has no connector '2'; it has 1",
         ("garage/01/limit", "10"): "garage has no connector '01'; it has 1",
         ("garage/x/mode", "fast"): "garage has no connector 'x'; it has 1",
-        ("yard/1/mode", "fast"): "shocpp/yard/1/mode/set: there is no such charger here",
+        ("yard/1/mode", "fast"): "'shocpp/yard/1/mode/set': there is no such charger here",
+        ("yard\n/1/mode", "fast"): "'shocpp/yard\\n/1/mode/set': there is no such charger here",
         ("_ff/1/mode", "fast"): "there is no such charger here",
         ("a_0ab/1/mode", "fast"): "there is no such charger here",
     }

@@ -215,6 +215,41 @@ def test_a_broker_that_has_forgotten_all_has_all_states_again(
     broker.kill()
 
 
+def test_a_flapping_broker_disturbs_no_charger_and_has_the_right_states_at_last(
+    serve: Serve, home: Home, tmp_path: Path
+) -> None:
+    broker = Broker(tmp_path / "flapping")
+    write_mqtt(home, broker)
+    with ChargerWithCar(serve()) as garage:
+        for status in ("Charging", "SuspendedEV", "Charging", "SuspendedEVSE", "Finishing"):
+            garage.report(status)
+            broker.kill()
+            assert garage.ask("Heartbeat")["currentTime"]
+            broker.start()
+        house = HomeAssistant(broker)
+        wait_for(lambda: house.state("state") == "Finishing", 5)
+        wait_for(lambda: house.newest("shocpp/status") == b"online", 5)
+        house.close()
+    broker.kill()
+
+
+def test_after_hup_the_new_leader_publishes(
+    serve: Serve, home: Home, broker: Broker, house: HomeAssistant
+) -> None:
+    write_mqtt(home, broker)
+    server = serve()
+    with Charger(server, "garage").boot() as garage:
+        garage.report("Preparing")
+        wait_for(lambda: house.state("state") == "Preparing")
+        os.kill(server.process.pid, signal.SIGHUP)
+        wait_for(lambda: house.payloads("shocpp/status")[1:] == [b"offline", b"online"])
+    wait_for(lambda: house.text("shocpp/garage/status") == "offline")
+    with Charger(server, "garage").boot() as garage:
+        garage.report("Available")
+        wait_for(lambda: house.state("state") == "Available")
+        wait_for(lambda: house.text("shocpp/garage/status") == "online")
+
+
 def test_after_kill_9_of_the_leader_another_worker_publishes(
     serve: Serve, home: Home, broker: Broker, house: HomeAssistant
 ) -> None:

@@ -35,6 +35,9 @@ from shocpp.store.database import Database
 
 NO_LIMIT = "off"
 
+LONGEST_QUOTED = 80
+"""The characters of a wrong value that a refusal repeats at most."""
+
 _AMPERES = re.compile(r"([0-9]{1,3})(?:\.0+)?")
 
 Place = tuple[str, int]
@@ -63,7 +66,7 @@ def execute(
         command = command_of(conf.prefix, message.topic)
         charger = None if command is None else _charger(db, settings, command, now_ms)
         if command is None or charger is None:
-            raise _refused(settings, "charger", topic=message.topic[:80])
+            raise _refused(settings, "charger", topic=_quoted(message.topic))
         connector = _connector(settings, charger, command)
         place = charger.charge_point_id, connector.connector_id
         deed = _Deed(db, settings, conf, charger, connector, now_ms)
@@ -226,7 +229,8 @@ def _text(payload: bytes) -> str:
 
 
 def _quoted(value: str) -> str:
-    return repr(value[:40])
+    """Return a text of anybody's, in one line of the log."""
+    return repr(value[:LONGEST_QUOTED])
 
 
 def _refused(settings: Settings, key: str, **values: object) -> UsageError:

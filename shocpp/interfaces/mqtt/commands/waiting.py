@@ -6,7 +6,7 @@ from typing import NamedTuple
 MOST_WAITING = 64
 """Topics whose newest command waits at most: anybody at the broker can invent more."""
 
-LONGEST_TOPIC, LONGEST_PAYLOAD = 2_000, 100
+LONGEST_TOPIC, LONGEST_PAYLOAD = 4_000, 100
 """The most characters of a topic, and bytes of a payload, that are kept."""
 
 
