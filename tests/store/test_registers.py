@@ -39,6 +39,16 @@ def test_the_best_source_counts_also_if_another_one_is_newer(desk: Desk) -> None
     assert found[1].register_wh == 9_000
 
 
+def test_a_reading_counts_also_if_its_message_names_no_transaction(desk: Desk) -> None:
+    report(desk, 9_000)
+    desk.start(9_000)
+    desk.later(0.1)
+    report(desk, 9_100)
+    sources = desk.query("SELECT DISTINCT register_source FROM meter_reading ORDER BY id")
+    assert len(sources) == 2
+    assert registers.of_readings(desk.db, row(desk))[1].register_wh == 9_100
+
+
 def test_start_and_stop_of_the_newest_transaction_are_registers(desk: Desk) -> None:
     first = desk.start(9_000)
     desk.stop(first, 9_500)

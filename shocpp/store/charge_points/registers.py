@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shocpp.ocpp.meter_values.quantities import source_rank
+from shocpp.ocpp.meter_values.quantities import BEST_SOURCE, WITHOUT_ID, source_rank
 from shocpp.store import blocks
 from shocpp.store.charge_points.charging import LATEST_READINGS, LATEST_TRANSACTIONS
 from shocpp.store.database import Database
@@ -32,7 +32,9 @@ def of_readings(db: Database, charge_point: int) -> dict[int, NewestRegister]:
     # The newest first, so a later row of the same source is older.
     best: dict[int, tuple[int, NewestRegister]] = {}
     for connector_id, source, register_wh, received_ms in rows:
-        rank = source_rank(source)
+        # Of which transaction it is does not matter here. One without a source is of an older
+        # version, which took totals at the outlet only.
+        rank = source_rank((source or BEST_SOURCE).removesuffix(WITHOUT_ID))
         if connector_id not in best or rank < best[connector_id][0]:
             best[connector_id] = rank, NewestRegister(register_wh, received_ms)
     return {connector_id: register for connector_id, (_, register) in best.items()}

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shocpp.errors import UsageError
+from shocpp.errors import ShocppError, UsageError
 from shocpp.interfaces.mqtt.states.payloads import is_paused
 from shocpp.interfaces.mqtt.states.present import ChargerPresent, ConnectorPresent, read_chargers
 from shocpp.language.mqtt import refusal
@@ -78,8 +78,8 @@ def end_pauses(
             is_ours = chosen is not None and chosen.chosen_by == BY and is_paused(connector)
             # A person's own pause stays, as on the page.
             if is_ours and not connector.has_session:
-                # A connector that its charger reports no more can have no limit.
-                with contextlib.suppress(UsageError):
+                # On a full disk it waits; a connector that is reported no more has no limit.
+                with contextlib.suppress(ShocppError):
                     _lift(Scene(db, settings, charger, now_ms), connector)
                 lifted.add(charger.charge_point_id)
     return lifted

@@ -4,9 +4,11 @@ The topics are stored before their first message, so that another leader removes
 that are gone. After a reconnect all messages are sent again: the broker may have lost them.
 """
 
+import contextlib
 import logging
 from collections.abc import Collection, Mapping
 
+from shocpp.errors import StoreUnavailable
 from shocpp.interfaces.mqtt.session import Published, Session
 from shocpp.interfaces.mqtt.states.discovery import charger_config, site_config
 from shocpp.interfaces.mqtt.states.energies import Energies
@@ -72,7 +74,9 @@ class Board:
     def count(self, db: Database, now_ms: int) -> None:
         """Read the registers if it is time, and store the energies."""
         if _is_due(self._registers_ms, now_ms, REGISTERS_MS):
-            self._energies.update(db, self.chargers, now_ms)
+            # A full disk must not freeze the states; the energies stay as they are.
+            with contextlib.suppress(StoreUnavailable):
+                self._energies.update(db, self.chargers, now_ms)
             self._registers_ms = now_ms
 
     def publish(
@@ -152,9 +156,11 @@ class Board:
         )
 
     def _store_topics(self, db: Database, topics: set[str]) -> None:
-        with db.writing(keys=NO_KEYS, durable=False):
-            published.store_topics(db, topics)
-        self._topics = topics
+        """Store the topics; what cannot be written is tried again with the next messages."""
+        with contextlib.suppress(StoreUnavailable):
+            with db.writing(keys=NO_KEYS, durable=False):
+                published.store_topics(db, topics)
+            self._topics = topics
 
 
 def _is_due(last_ms: int, now_ms: int, pause_ms: int) -> bool:
