@@ -1,5 +1,6 @@
 """The meter that is polled: its documents, its errors, and a device that hangs."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 from shocpp.configuration.site.conf import parse_site
 from shocpp.configuration.site.meter_source import SiteMeter
 from shocpp.errors import UsageError
+from shocpp.site.inputs import polled
 from shocpp.site.inputs.polled import MeterPolling, NoReading, currents_of, read_meter
 from tests.world.limits import device
 from tests.world.machine import wait_for
@@ -68,6 +70,11 @@ def test_each_error_of_a_device_names_its_address() -> None:
             (302, None, "answers with the status 302"),
             (200, b"<html>", "answers with no JSON"),
             (200, b"[" * 100_000, "answers with no JSON"),
+            (200, b'{"power": 2\xff}', "answers with no JSON"),
+            (200, b'{"power": "\xff"}', "answers with no JSON"),
+            (200, b'{"power": null}', "power is no number but None"),
+            (200, b'{"power": "1,5"}', "power is no number but '1,5'"),
+            (200, b" " * 1024 * 1024 * 10, "more than 1024 KiB"),
             (200, b'{"power": NaN}', "is no number"),
             (200, b" " * 1024 * 1025, "more than 1024 KiB"),
             (200, b'{"total": 1}', "there is no 'power'"),
@@ -78,7 +85,7 @@ def test_each_error_of_a_device_names_its_address() -> None:
                 read_meter(polled)
             assert here.url in str(error.value)
         # The redirection was not followed.
-        assert len(here.requests) == 8
+        assert len(here.requests) == 13
 
 
 def test_a_device_that_is_not_there_or_talks_nonsense_is_an_error() -> None:
@@ -99,6 +106,50 @@ def test_a_device_that_is_not_there_or_talks_nonsense_is_an_error() -> None:
         threading.Thread(target=answer, daemon=True).start()
         with pytest.raises(NoReading, match="cannot be reached"):
             read_meter(polled)
+
+
+def test_a_device_whose_answer_does_not_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sends a byte now and then, for a minute and more."""
+    monkeypatch.setattr(polled, "LONGEST_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for head in (b"", b"HTTP/1.0 200 OK\r\n\r\n"):
+            left = threading.Event()
+
+            def drip(head: bytes = head, left: threading.Event = left) -> None:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(4096)
+                    connection.sendall(head)
+                    while True:
+                        connection.sendall(b" ")
+                        time.sleep(0.05)
+                left.set()
+
+            threading.Thread(target=drip, daemon=True).start()
+            port = listener.getsockname()[1]
+            begun = time.monotonic()
+            with pytest.raises(NoReading, match="no whole answer in 1 s"):
+                read_meter(meter(f"http://127.0.0.1:{port}/", paths=["power"]))
+            assert time.monotonic() - begun < 3
+            assert left.wait(5)
+
+
+def test_an_address_may_be_of_ipv6_and_have_a_query() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        requests: list[bytes] = []
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                requests.append(connection.recv(4096))
+                connection.sendall(b'HTTP/1.0 200 OK\r\n\r\n{"power": 230}')
+
+        threading.Thread(target=answer, daemon=True).start()
+        port = listener.getsockname()[1]
+        polled_meter = meter(f"http://[::1]:{port}/cm?cmnd=status%208", paths=["power"])
+        assert read_meter(polled_meter) == (1_000, 1_000, 1_000)
+    assert requests[0].startswith(b"GET /cm?cmnd=status%208 HTTP/1.1\r\n")
+    assert b"Host: [::1]:%d\r\n" % port in requests[0]
 
 
 def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,11 @@
 """The meter of the site, polled over HTTP: a JSON document each few seconds."""
 
+import contextlib
 import json
+import socket
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from shocpp.clock import now_ms
 from shocpp.configuration.json_paths import value_at
@@ -12,8 +15,14 @@ from shocpp.errors import ShocppError, UsageError
 from shocpp.site.inputs.polling import Polling
 from shocpp.site.inputs.posted import per_phase
 
+if TYPE_CHECKING:
+    from threading import Event
+
 TIMEOUT_S = 3.0
 """Seconds that a device may be silent in its answer."""
+
+LONGEST_S = 10.0
+"""Seconds for an answer, from its connection to its end: some devices never end it."""
 
 MOST_BYTES = 1024 * 1024
 """The largest document, in bytes."""
@@ -104,21 +113,47 @@ def body_of(url: str, name: str) -> bytes:
 
 
 def _get(url: str) -> _Answer:
-    """Return the answer to a GET; without a proxy, and following no redirection."""
-    import urllib.error
-    import urllib.request
+    """Return the answer to a GET; no proxy is asked, and no redirection is followed.
 
-    class NoRedirection(urllib.request.HTTPRedirectHandler):
-        """A device at another address than the configured one is not asked."""
+    A proxy of the environment is for the way out, and a device at another address than the
+    configured one is not asked. Raises TimeoutError after LONGEST_S, also while it still sends.
+    """
+    import http.client
+    import threading
 
-        def redirect_request(self, *_: object) -> None:
-            return None
-
-    # A proxy of the environment is for the way out, and a meter is in the house.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirection)
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port or kind.default_port, timeout=TIMEOUT_S)
+    target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    late = threading.Event()
     try:
-        with opener.open(url, timeout=TIMEOUT_S) as response:
-            return _Answer(response.status, response.read(MOST_BYTES + 1))
-    except urllib.error.HTTPError as error:
-        with error:
-            return _Answer(error.code, b"")
+        connection.connect()
+    except OSError:
+        connection.close()
+        raise
+    timer = threading.Timer(LONGEST_S, _hang_up, (connection.sock, late))
+    timer.daemon = True
+    timer.start()
+    try:
+        connection.request("GET", target, headers={"Connection": "close"})
+        with connection.getresponse() as response:
+            is_good = response.status == http.client.OK
+            answer = _Answer(response.status, response.read(MOST_BYTES + 1) if is_good else b"")
+    # A TLS socket that was shut down raises ValueError.
+    except (OSError, http.client.HTTPException, ValueError):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+        connection.close()
+    if late.is_set():
+        raise TimeoutError(f"no whole answer in {LONGEST_S:g} s")
+    return answer
+
+
+def _hang_up(own: socket.socket, late: "Event") -> None:
+    """End the wait for an answer."""
+    late.set()
+    # The answer may just have ended.
+    with contextlib.suppress(OSError):
+        own.shutdown(socket.SHUT_RDWR)
