@@ -14,7 +14,7 @@ A raise never relies on a reduction that its charger has not accepted yet.
 from collections.abc import Iterable, Mapping
 
 from shocpp.energy import meter as site_meter
-from shocpp.energy.failsafe import base_limits, house_at_worst, most_of, usable
+from shocpp.energy.failsafe import base_limits, house_at_worst, is_off, most_of, usable
 from shocpp.energy.memory import remembered
 from shocpp.energy.meter import Cars, House
 from shocpp.energy.model import (
@@ -109,7 +109,7 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
         if connector.key in bases or connector.key in limits
         else _chosen_alone(connector, standings[connector.key])
         for connector in facts.connectors
-        if connector.key in bases or connector.key in limits or connector.chosen_ma is not None
+        if connector.key in bases or connector.key in limits or _has_chosen_base(connector)
     )
     changed_readings = 0 if sharing.is_raised else changed_readings
     next_state = State(states, meter, now_ms, changed_readings, sharing.yielded_ms)
@@ -201,7 +201,7 @@ def _set_point(
     reasons: Reasons,
 ) -> SetPoint:
     base_ma = bases.get(connector.key)
-    if base_ma is None and connector.chosen_ma is not None:
+    if base_ma is None and _has_chosen_base(connector):
         base_ma = usable(connector, most_of(connector))
     states, name = situation.states, situation.standings[connector.key]
     if limit_ma is None or not situation.shares_current(connector):
@@ -225,8 +225,15 @@ def _set_point(
     )
 
 
+def _has_chosen_base(connector: Connector) -> bool:
+    """Return True if a person has chosen what is in force without the server."""
+    return connector.chosen_ma is not None or is_off(connector)
+
+
 def _chosen_alone(connector: Connector, name: str) -> SetPoint:
     """Return the set point of a connector that no limit of the site is for."""
     limit_ma = usable(connector, most_of(connector))
     reason = Reason("chosen", {"limit_a": limit_ma // 1_000})
+    if is_off(connector):
+        reason = Reason("mode_off")
     return SetPoint(connector.key, None, limit_ma, name, reason)

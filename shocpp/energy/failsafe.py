@@ -8,7 +8,7 @@ with its maximum, because it may begin at any time.
 from collections.abc import Collection, Iterable, Sequence
 
 from shocpp.energy.allocation import STEP_MA
-from shocpp.energy.model import ALL_PHASES, VOLT, Connector, Facts, Key, PerPhase, SiteRules
+from shocpp.energy.model import ALL_PHASES, OFF, VOLT, Connector, Facts, Key, PerPhase, SiteRules
 
 
 def base_limits(facts: Facts, rules: SiteRules, unreliable: Collection[Key]) -> dict[Key, int]:
@@ -45,9 +45,16 @@ def usable(connector: Connector, limit_ma: int) -> int:
 
 def most_of(connector: Connector) -> int:
     """Return the highest limit of a connector: its maximum, or the limit that a person chose."""
+    if is_off(connector):
+        return 0
     if connector.chosen_ma is None:
         return connector.max_ma
     return min(connector.max_ma, connector.chosen_ma)
+
+
+def is_off(connector: Connector) -> bool:
+    """Return True if nobody is to charge at a connector, also without the server."""
+    return connector.wish.mode == OFF and connector.wish.goal is None
 
 
 def limited(connectors: Iterable[Connector], rules: SiteRules) -> list[Connector]:

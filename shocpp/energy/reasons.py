@@ -4,7 +4,7 @@ from collections import Counter
 from math import ceil
 
 from shocpp.energy.allocation import DIMMED, GROUP, NO_ROOM, OWN, SITE, STEP_MA, UNBALANCE, Share
-from shocpp.energy.failsafe import most_of
+from shocpp.energy.failsafe import is_off, most_of
 from shocpp.energy.model import (
     AWAY,
     IGNORES,
@@ -111,6 +111,8 @@ class Reasons:
         if name == AWAY:
             return Reason("away", {"limit_a": _whole(self._situation.reserved(connector))})
         if session is None:
+            if is_off(connector):
+                return Reason("mode_off")
             return Reason("base", {"limit_a": _whole(base_ma or 0)})
         if session.is_late or limit_ma is None:
             return Reason("late_start")

@@ -86,6 +86,9 @@ def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
             suns[key] = step.by_the_sun(raises[key], keeps.get(key, raises[key]))
             left_ma = left_for(by_key[key], followers, raises, sun.raise_ma)
             suns[key], wanted = _with_other_phases(connector, memory, suns[key], left_ma, now_ms)
+        elif modes[key] in (MIN, SOLAR):
+            # It is not connected, and goes on with what it was told.
+            suns[key], wanted = memory.sun, None
         else:
             suns[key] = step.without_sun()
             wanted = len(connector.phases) if modes[key] == FAST else None
