@@ -153,6 +153,14 @@ def test_a_signal_that_is_not_repeated_is_lost(db: Database, migrated_home: Home
     assert dimmings.present(db) == Dimming(NOW_MS + 200_000, None, 4200, "posted")
 
 
+def test_a_signal_that_has_never_come_is_not_too_old(db: Database, migrated_home: Home) -> None:
+    write_dim(migrated_home, mqtt="haus/dim", stale_s=60)
+    lose(db, migrated_home, NOW_MS, NOW_MS)
+    lose(db, migrated_home, None, NOW_MS + 1000)
+    settle_signal(db, conf_of(db, migrated_home), NOW_MS + 86_400_000)
+    assert dimmings.newest_signal(db) == DimSignal(False, "mqtt", None, None)
+
+
 def test_other_watts_are_another_dimming(db: Database, migrated_home: Home) -> None:
     note(db, migrated_home, True, NOW_MS)
     write_dim(migrated_home, 8400)

@@ -105,17 +105,16 @@ def settle_signal(db: Database, conf: SiteConf | None, now_ms: int) -> None:
                 dimmings.forget_signal(db)
                 _log_dimming(db, conf, now_ms)
         return
-    if signal is not None and dim.stale_s is not None and signal.lost_ms is None:
-        stale_ms = (signal.received_ms or 0) + 1000 * dim.stale_s
-        if now_ms >= stale_ms:
-            signal = signal._replace(lost_ms=stale_ms)
-            _store(db, conf, signal, now_ms)
-            log.warning(
-                "the grid operator's signal was not repeated for %s s: %s",
-                dim.stale_s,
-                _meaning(conf, signal),
-            )
-            return
+    stale_ms = None if signal is None or signal.lost_ms is not None else _stale_ms(dim, signal)
+    if signal is not None and stale_ms is not None and now_ms >= stale_ms:
+        signal = signal._replace(lost_ms=stale_ms)
+        _store(db, conf, signal, now_ms)
+        log.warning(
+            "the grid operator's signal was not repeated for %s s: %s",
+            dim.stale_s,
+            _meaning(conf, signal),
+        )
+        return
     if _is_log_behind(db, conf, now_ms):
         with db.writing(keys=NO_KEYS):
             _log_dimming(db, conf, now_ms)
@@ -145,6 +144,14 @@ def dim_present(db: Database, conf: SiteConf | None, now_ms: int) -> DimPresent 
         dim.on_loss,
         is_dimmed and signal is not None and not signal.is_dimmed,
     )
+
+
+def _stale_ms(dim: DimInput, signal: DimSignal) -> int | None:
+    """Return when a signal is lost unless it is repeated, None for never."""
+    # Nobody has sent one that could be repeated: `shocpp check` says so.
+    if dim.stale_s is None or signal.received_ms is None:
+        return None
+    return signal.received_ms + 1000 * dim.stale_s
 
 
 def _is_repeated(stored: DimSignal, signal: DimSignal) -> bool:
