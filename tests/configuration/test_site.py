@@ -49,6 +49,12 @@ def test_a_limit_alone_has_the_defaults() -> None:
     )
 
 
+def test_a_meter_needs_no_limit() -> None:
+    for content in ({"meter": POLLED}, {**groups(), "meter": POLLED}):
+        rules = parsed(content).rules
+        assert (rules.limit_ma, rules.has_meter) == (None, True)
+
+
 def test_every_limit_is_read_in_ma_and_ms() -> None:
     limits = {"limit_a": 86.6, "margin_a": 2.5, "house_a": 12, "unbalance_a": 18}
     rules = parsed({**limits, "fallback_a": 0, "stale_s": 12.5, "comment": ["x"]}).rules
@@ -182,7 +188,6 @@ REFUSED: list[tuple[object, str]] = [
     (topic(5), "meter, mqtt must be a text on one line, not 5"),
     (topic("haus", every_s=5), "meter, every_s has no meaning beside mqtt, whose devices send"),
     (topic("haus", posted=True), "meter, mqtt has no meaning beside posted; remove one of them"),
-    ({**groups(), "meter": POLLED}, "meter needs limit_a: it measures the load of the whole site"),
     ({"limit_a": 35, "meter": {"posted": 1}}, "meter, posted can only be true; remove it for a"),
     (meter(posted=True), "meter, url has no meaning beside posted; remove one of them"),
     (meter(url="ftp://x/"), "meter, url must be an address such as http://192.168.1.30/status, no"),
