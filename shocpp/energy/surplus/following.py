@@ -33,8 +33,10 @@ UP_MS = 30_000
 """The time after a change of the current before it is raised."""
 
 BAND_MA = 500
-"""What may be missing from a current before it is lowered, and what the sun has to give above the
-next ampere before it is raised: the noise of the house would change it at each edge."""
+"""The lack of current that lowers it, and the surplus above the next ampere that raises it.
+
+Otherwise the noise of the house would change it at each edge of an ampere.
+"""
 
 SWITCH_MS, MORE_PHASES_MA = 600_000, 2_000
 """The time after which a number of phases that suits better is chosen, and what the sun has to give
