@@ -296,6 +296,7 @@ def _transaction(db: Database, row: int) -> Subject:
     record = decisions.orphan_record(
         orphan.transaction, orphan.end_wh, orphan.last_ms, is_known=orphan.is_known
     )
+    # Its late stop would be booked with it, too.
     solar = solar_wh(record, rereading.readings_of(db, row), partial(minutes.between, db))
     record = record._replace(solar_wh=solar)
     return Subject(record, Origin(orphan.charge_point, None, row), f"transaction {row}")

@@ -63,9 +63,11 @@ def solar_wh(record: Record, readings: Iterable[Reading], minutes: Minutes) -> i
         return None
     points = points_of(record, began_ms, readings)
     has_readings = any(point.is_reading for point in points)
+    # The mean power of a long session is not that of any of its minutes.
     if not has_readings and record.stopped_ms - began_ms > GAP_MS:
         return None
     known = _known(points, minutes)
+    # Not 0: a site without a meter, or a server that was down, says nothing of the sun.
     if not known:
         return None
     # Rounded once: sums of rounded minutes would drift by Wh in a long session.
@@ -124,6 +126,8 @@ def _known(points: Sequence[Point], minutes: Minutes) -> Mapping[int, SiteMinute
     """
     first, last = points[0].ms // MINUTE_MS, points[-1].ms // MINUTE_MS
     known = {one.minute: one for one in minutes(first - _UNFINISHED, last)}
+    # The leader stores a minute up to a tick after its end. As grid, these minutes would cost each
+    # short session a good part of its sun.
     for minute in range(last - _UNFINISHED + 1, last + 1):
         if minute not in known and minute - 1 in known:
             known[minute] = known[minute - 1]

@@ -250,6 +250,7 @@ def csv_of_year(statement: Year, language: str) -> Iterator[str]:
 def csv_machine_of_year(statement: Year) -> Iterator[str]:
     """Yield the year as CSV for programs, with the fields of Line in whole Wh and cents."""
     write = csv_lines(",")
+    # Programs that know the columns of older versions find them at their places.
     # A Line is a tuple of cells in the order of its fields; the last one is the solar energy.
     columns = slice(None if statement.has_solar else -1)
     yield with_newline(write(Line._fields[columns]))

@@ -41,6 +41,7 @@ def present_ct(
     between = partial(minutes.between, db)
     # Most sites have no such price: then a tile reads nothing more.
     rates = (period.rate for period in tariffs.periods(transaction.account))
+    # At the price of the grid alone, the amount would fall at the stop.
     if any(rate is not None and rate.solar is not None for rate in rates):
         record = record._replace(solar_wh=solar_wh(record, of_session(), between))
     price = tariffs.price(record, of_session, zone, between)

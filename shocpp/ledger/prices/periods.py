@@ -47,6 +47,7 @@ class Rate(NamedTuple):
         """Return the rate of solar energy, or None if it has no price of its own."""
         if self.solar is None:
             return None
+        # Day, basis and VAT are those of the grid's price: one tariff has both.
         return self._replace(rate=SOLAR, microeuro_per_kwh=self.solar, solar=None)
 
 

@@ -179,6 +179,7 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
 
 def _solar_wh(values: dict[str, Any]) -> int | None:
     """Return the solar energy of a record, or None; raises ValueError if it is too high."""
+    # More than the energy would make the grid's part negative, and so its price.
     solar_wh, consumed_wh = _optional(values, "solar_wh", _whole), _whole(values, "consumed_wh")
     # Both are negative in a reversal.
     if solar_wh is not None and not min(consumed_wh, 0) <= solar_wh <= max(consumed_wh, 0):

@@ -90,6 +90,7 @@ def _total(statement: Statement) -> dict[str, object]:
 
 def _sums(sums: dict[str, Any], statement: Statement) -> dict[str, object]:
     """Return the sums of an account with texts of its energy and its amount to pay."""
+    # Sites without a meter print the same keys as ever.
     if not statement.has_solar:
         sums.pop("solar_wh", None)
     return {**sums, "kwh": kwh(sums["wh"], "en"), "eur": _eur(sums["total_ct"])}

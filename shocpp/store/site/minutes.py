@@ -21,6 +21,7 @@ def store(db: Database, rows: Iterable[SiteMinute]) -> None:
 
 def between(db: Database, first: int, last: int) -> list[SiteMinute]:
     """Return the minutes from one to another, both included, in order."""
+    # By the primary key: the stop of each session asks for its minutes within its transaction.
     rows = db.execute(
         "SELECT minute, imported_mwh, exported_mwh, cars_mwh FROM site_minute"
         " WHERE minute BETWEEN ? AND ? ORDER BY minute",

@@ -55,6 +55,7 @@ def transactions_line(subject: Subject) -> SumLine:
 
 def solar_lines(subject: Subject) -> Iterator[SumLine]:
     """Yield the part of the energy that is not from the grid, if it is known of any record."""
+    # Not by the prices above: solar energy may have none of its own.
     if subject.account.solar_wh is not None:
         energy = grouped_kwh(subject.account.solar_wh, subject.language)
         yield SumLine(subject.label("of_sun"), energy)
