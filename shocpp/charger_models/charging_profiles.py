@@ -13,6 +13,8 @@ from collections.abc import Collection, Mapping
 from itertools import product
 from typing import NamedTuple, Protocol
 
+from shocpp.charger_models.names import is_of_name
+from shocpp.charger_models.phase_switching import SWITCHES_PHASES
 from shocpp.ocpp.charging_profiles import (
     ABSOLUTE,
     AMPERE,
@@ -27,9 +29,6 @@ from shocpp.ocpp.numbers import whole_number
 MAX_STACK_LEVEL = "ChargeProfileMaxStackLevel"
 RATE_UNITS = "ChargingScheduleAllowedChargingRateUnit"
 MAX_INSTALLED = "MaxChargingProfilesInstalled"
-SWITCHES_PHASES = ("ConnectorSwitch3to1PhaseSupported", "ACPhaseSwitchingSupported")
-"""The keys by which a charger says that it follows numberPhases: OCPP 1.6 §9.4.4, evcc#16228."""
-
 QUESTIONS = (MAX_STACK_LEVEL, RATE_UNITS, MAX_INSTALLED, *SWITCHES_PHASES)
 """The keys that a charger with limits is asked for."""
 
@@ -218,17 +217,6 @@ def _difference(vendor: str, model: str, firmware: str) -> _Difference:
         if is_of_name(row.name, vendor, model) and firmware.startswith(row.firmware):
             return row
     return _Difference("", ())
-
-
-def is_of_name(name: str, vendor: str, model: str) -> bool:
-    """Return True if a vendor, or where that is another one a model, begins with a name."""
-    begin = _plain(name)
-    return any(_plain(text).startswith(begin) for text in (vendor, model))
-
-
-def _plain(text: str) -> str:
-    """Return letters and digits only, in one case."""
-    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def _first(*values: str | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from shocpp.charger_models.names import plain
 from shocpp.ocpp.identity import identity_key
 
 LANGUAGES = ("de", "en")
@@ -191,16 +192,16 @@ class ChargerModels(NamedTuple):
 
         The brand decides if the table has one row of it, else the words of the model's name.
         """
-        plain_vendor, plain_model = _plain(vendor or ""), _plain(model or "")
+        plain_vendor, plain_model = plain(vendor or ""), plain(model or "")
         brands = [name.split()[0] for name, _ in self.choices()]
         # SMA would fit Smappee, too.
-        fitting = (brand for brand in brands if plain_vendor.startswith(_plain(brand)))
+        fitting = (brand for brand in brands if plain_vendor.startswith(plain(brand)))
         brand = max(fitting, key=len, default=None)
         rows = [(name, key) for name, key in self.choices() if name.split()[0] == brand]
         exact = [
             (name, key)
             for name, key in rows
-            if all(_plain(word) in plain_model for word in name.split()[1:])
+            if all(plain(word) in plain_model for word in name.split()[1:])
         ]
         named = exact or rows
         return named[0][0] if len({key for _, key in named}) == 1 else ""
@@ -209,11 +210,6 @@ class ChargerModels(NamedTuple):
         """Return each name of a model with its key, sorted as people look for it."""
         pairs = [(name, model.key) for model in self.models for name in model.names]
         return sorted(pairs, key=lambda pair: pair[0].casefold())
-
-
-def _plain(text: str) -> str:
-    """Return letters and digits only, in one case."""
-    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def parse(toml: str) -> ChargerModels:

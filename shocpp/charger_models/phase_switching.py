@@ -9,7 +9,10 @@ and without its own word, a charger is not switched unless its operator states t
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shocpp.charger_models.charging_profiles import SWITCHES_PHASES, is_of_name
+from shocpp.charger_models.names import is_of_name
+
+SWITCHES_PHASES = ("ConnectorSwitch3to1PhaseSupported", "ACPhaseSwitchingSupported")
+"""The keys by which a charger says that it follows numberPhases: OCPP 1.6 §9.4.4, evcc#16228."""
 
 ONE, THREE = 1, 3
 """The numbers of phases."""

@@ -301,7 +301,7 @@ def test_each_kind_of_row_is_one_query_for_all_chargers(office: Forecourt) -> No
         office.db.connection.set_trace_callback(None)
         return len([text for text in seen if not text.startswith("--")])
 
-    assert statements(2) == statements(30) <= 10
+    assert statements(2) == statements(30) <= 12
 
 
 def test_the_tiles_of_some_chargers_are_those_of_all(office: Forecourt) -> None:
