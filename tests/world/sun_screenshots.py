@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from shocpp.energy.model import METER_GOOD, VOLT, SiteReading
+from shocpp.energy.model import METER_GOOD, SOLAR, VOLT, SiteReading
+from shocpp.site.choices.modes import WantedMode, choose_mode
 from shocpp.site.inputs.dim_signal import note_dimmed
 from shocpp.store.database import open_database
 from shocpp.store.keys import NO_KEYS
@@ -92,6 +93,9 @@ def write_pictures(folder: Path, docs: Path, browser: Browser) -> Iterator[Path]
                 garage.report("Charging")
                 begin = DAY + timedelta(hours=6)
                 sent = start(garage, "3333", minutes=0, meter_wh=BEGIN_WH, now=begin)
+                wanted, begin_ms = WantedMode(SOLAR), int(begin.timestamp() * 1000)
+                with open_database(home.database) as db:
+                    choose_mode(db, home.settings, "garage", 1, wanted, "Anna", begin_ms)
                 cookie = cookie_of(home, "admin", name="Anna")
                 for name, scene in SCENES.items():
                     clock.set(_spelled(scene.moment))
@@ -123,7 +127,7 @@ def _store(home: Home, scene: Scene) -> None:
     house_ma = each_ma - scene.garage_ma
     points = [
         _point("garage", scene.garage_ma, scene.reason, moment_ms)._replace(
-            mode="solar",
+            mode=SOLAR,
             next_ms=None if scene.left_s is None else moment_ms + 1_000 * scene.left_s,
         ),
         _point("yard", *scene.yard, moment_ms),
