@@ -145,6 +145,7 @@ class _Reading:
         if account is None:
             grid_w = self._means(self._grid())
         else:
+            # Also the reasons: those of other times may tell of other people's cars.
             own = self._intervals_of(account)
             powers = {key: clipped(powers.get(key, ()), own[key]) for key in own}
             points = {key: clipped(points.get(key, ()), own[key]) for key in own}
@@ -256,5 +257,6 @@ def _is_used(
     powers: Collection[Span[int]], points: Collection[Span[SetPointText]], begin_ms: int
 ) -> bool:
     """Return True if a connector had a car or a limit of its session on a day."""
+    # A limit that waits for a car says nothing of the day.
     drew = any(span.value for span in powers if span.end_ms > begin_ms)
     return drew or any(span.value.limit_ma is not None for span in points)

@@ -50,6 +50,7 @@ def means(spans: Iterable[Span[int]], begin_ms: int, slot_ms: int, count: int) -
         for slot, length_ms in _slots(span, begin_ms, slot_ms, count):
             sums[slot] += span.value * length_ms
             covered_ms[slot] += length_ms
+    # Time without a value is not 0 W: a silent meter has read nothing.
     return [
         round(total / length_ms) if length_ms else None
         for total, length_ms in zip(sums, covered_ms, strict=True)

@@ -70,6 +70,7 @@ class CsvFiles:
 
     def _limits_ma(self, connector: ConnectorDay) -> Iterator[int | None]:
         """Yield the limit that is in force at the end of each slot, None for none."""
+        # A pause of two minutes may lie within a slot: the other file has each change.
         spans = iter(connector.set_points)
         span = next(spans, None)
         for end_ms in [*self._day.slots[1:], self._day.end_ms]:

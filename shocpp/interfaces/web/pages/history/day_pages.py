@@ -199,6 +199,7 @@ class DayPages(FormPages):
         rows = []
         for slot in range(0, len(shown.slots), SLOTS_OF_ROW):
             means_w = [_mean(column[slot : slot + SLOTS_OF_ROW]) for column in columns]
+            # A night without a car would be forty rows of zeros.
             if any(means_w):
                 cells = [UNKNOWN if one is None else self._kilowatts(one) for one in means_w]
                 rows.append([self._time(shown.slots[slot]), *cells])

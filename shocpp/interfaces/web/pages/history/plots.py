@@ -57,6 +57,7 @@ class Plots:
 
     def of_site(self) -> Plot:
         """Return the plot of sun, cars, house and grid."""
+        # The areas come first: they would cover the lines.
         powers = {
             "sun": self._day.sun_w,
             "cars": self._day.cars_w,
