@@ -144,6 +144,7 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
                 tab.page.locator("[role=alert]").wait_for()
             if page == "limits":
                 tab.page.locator(".limit-form summary").first.click()
+                tab.page.locator(".mode-form summary").first.click()
             if page == "day":
                 tab.run("for (const one of document.querySelectorAll('details')) one.open = true")
             if page == "invitation":

@@ -61,7 +61,7 @@ PAGES = (
     ),
     PageRow(
         *("/settings/calls", "/settings/calls", ADMINS),
-        ("/start", "/stop", "/limit", "/show", "/remove"),
+        ("/start", "/stop", "/limit", "/mode", "/show", "/remove"),
     ),
     PageRow("/check", "/check", ADMINS),
     PageRow("/site", "/site", BOOKS),

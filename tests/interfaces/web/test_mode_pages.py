@@ -15,6 +15,7 @@ from shocpp.store.site.modes import ModeChoice
 from tests.world.charger import Charger
 from tests.world.form_pages import Form, PageBrowser, error_of
 from tests.world.home import Home
+from tests.world.people import send
 from tests.world.server import Server
 from tests.world.stored_limits import chosen_modes, forget, leading
 
@@ -232,3 +233,29 @@ def test_defaults_are_chosen_on_the_pages_of_account_and_charger(server: Server)
         assert admin.post(admin.form(page, action), mode="Solar").status == 422
         assert admin.post(admin.form(page, action), mode="").status == 303
         assert json.loads(path.read_text()) == json.loads(before)
+
+
+def test_a_shortcut_of_a_mode_is_made_and_used_from_outside(server: Server) -> None:
+    admin = PageBrowser(server)
+    form = admin.form("/settings/calls", "/settings/calls/mode")
+    answer = admin.post(form, call_name="sun", mode="solar", kwh="7,5", by="07:00", charger="yard")
+    assert answer.status == 200
+    address = re.search(r"<code>http://[^/]*(/cgi-bin/caller\?[^<]*)</code>", answer.text)
+    assert address is not None
+    does = "wählt die Ladeart: Nur Sonne, 7,5 kWh bis 07:00, an yard"
+    assert does in words_of(admin.text("/settings/calls"))
+    used = send(server.port, "GET", html.unescape(address[1]), {})
+    assert used.status == 200
+    assert used.text.startswith("yard lädt jetzt so: Nur Sonne, 7,5 kWh bis ")
+    assert [one[:3] for one in chosen_modes(server.home)] == [
+        ("yard", 1, "solar"),
+        ("yard", 2, "solar"),
+    ]
+    for fields, sentence in (
+        ({"kwh": "0"}, "Schreibe eine Zahl über 0 und bis 1000."),
+        ({"mode": "Solar"}, '"mode" must be one of fast, min, solar, off, default'),
+        ({"by": "07:00"}, '"by" needs "kwh"'),
+    ):
+        wrong = admin.post(form, call_name="other", **{"mode": "min", **fields})
+        assert wrong.status == 422
+        assert sentence in words_of(wrong.text)

@@ -1,8 +1,8 @@
 """Canned calls, for the admin.
 
     GET  /settings/calls           the calls and their deeds; ?remove=NAME asks before one goes
-    POST /settings/calls/start     adds a call, and shows its address once; so do /stop, /limit
-                                   and /show
+    POST /settings/calls/start     adds a call, and shows its address once; so do /stop, /limit,
+                                   /mode and /show
     POST /settings/calls/remove    removes one
 
 Secrets of calls are shown when they are made, and never again.
@@ -20,10 +20,11 @@ from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.starts import choices
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import DISPLAYS, CannedCall, all_canned_calls
-from shocpp.configuration.canned_choices import OFF
+from shocpp.configuration.canned_choices import DEFAULT, OFF
 from shocpp.configuration.editing.canned_calls import (
     add_canned_call,
     limit_entry,
+    mode_entry,
     remove_canned_call,
     seen_canned_call,
     show_entry,
@@ -31,7 +32,7 @@ from shocpp.configuration.editing.canned_calls import (
     stop_entry,
     valid_card,
 )
-from shocpp.errors import ConfigError
+from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Act,
@@ -43,11 +44,13 @@ from shocpp.interfaces.web.pages.form_pages import (
     line_of,
 )
 from shocpp.interfaces.web.pages.shortcuts import NewShortcut, Shortcut, make_shortcut
+from shocpp.language.modes import mode_options
 from shocpp.language.pages.canned_calls import CALLS
 from shocpp.language.pages.shortcuts import SHORTCUTS
 from shocpp.ledger.accounts import Accounts
 from shocpp.ocpp.identity import ANY, identity_key
 from shocpp.settings import Settings
+from shocpp.site.choices.modes import parse_kwh
 from shocpp.store.charge_points import present
 from shocpp.store.database import Database
 
@@ -98,6 +101,7 @@ class CannedCallPages(FormPages):
             "start": partial(self._add, planned=self._start),
             "stop": partial(self._add, planned=self._stop),
             "limit": partial(self._add, planned=self._limit),
+            "mode": partial(self._add, planned=self._mode),
             "show": partial(self._add, planned=self._display),
             REMOVE: self._remove,
         }
@@ -143,6 +147,21 @@ class CannedCallPages(FormPages):
         """Return the limit of a form, which may end at a time of day."""
         until = fields.get("until", "").strip() or None
         entry = limit_entry(fields.get("limit", ""), until, fields.get("charger") or None)
+        return NewShortcut(self._name(fields), entry, None, needs_secret=True)
+
+    def _mode(self, _: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
+        """Return the mode of a form; raises WrongField for an energy that is none."""
+        kwh, goal = fields.get("kwh", "").strip(), None
+        if kwh:
+            try:
+                wh = parse_kwh(kwh)
+            except UsageError:
+                raise WrongField("kwh", self.words["wrong_kwh"]) from None
+            # As people would write it into the file: 20, and not 20.0.
+            goal = wh / 1000 if wh % 1000 else wh // 1000
+        times = {key: fields.get(key, "").strip() or None for key in ("until", "by")}
+        payload = {"mode": fields.get("mode", ""), "kwh": goal, **times}
+        entry = mode_entry(payload, fields.get("charger") or None)
         return NewShortcut(self._name(fields), entry, None, needs_secret=True)
 
     def _display(self, files: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
@@ -222,6 +241,10 @@ class CannedCallPages(FormPages):
             limits=[
                 *((f"{amperes}A", f"{amperes} A") for amperes in AMPERES),
                 *(("0A", words["pause"]), (OFF, words["no_limit"])),
+            ],
+            modes=[
+                *mode_options(self._settings.language),
+                (DEFAULT, words["default_mode"]),
             ],
             displays=[(name, words[name]) for name in DISPLAYS],
             waits=[("yes", words["waits_yes"]), ("no", words["waits_no"])],
