@@ -168,7 +168,7 @@ def test_the_sun_has_to_suit_one_phase_for_ten_minutes() -> None:
 
 def test_a_day_of_clouds_has_few_switches_and_none_under_load() -> None:
     site, box = sunny_site()
-    for minute in range(0, 12 * 60, 25):
+    for minute in range(0, 6 * 60, 25):
         site.sun_w = 3_200 if minute % 50 else 9_000
         site.run(1_500_000)
     assert 4 <= len(site.moves) <= 8
