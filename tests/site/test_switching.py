@@ -135,6 +135,23 @@ def test_a_car_that_faults_is_not_switched_back(desk: Desk) -> None:
     assert box.contactor == 1
 
 
+def test_a_charger_without_a_limit_is_on_three_phases_again(desk: Desk) -> None:
+    box = charging_box(desk)
+    box.wanted = 1
+    box.run(5 * MINUTE_MS)
+    desk.query("DELETE FROM installed_profile")
+    switching = box.connector().switching
+    assert switching is not None
+    assert switching.commanded == 3
+    by_key = charging_box(desk, means=KEY)
+    by_key.wanted = 1
+    by_key.run(5 * MINUTE_MS)
+    desk.query("DELETE FROM installed_profile")
+    switching = by_key.connector().switching
+    assert switching is not None
+    assert switching.commanded == 1, "its key keeps it"
+
+
 def test_a_charger_that_accepts_and_ignores_is_found(desk: Desk) -> None:
     box = charging_box(desk)
     box.obeys = False

@@ -208,7 +208,8 @@ def _continued(
         # It may have switched without an answer, so that this counts as a switch.
         switched = (*state.switched_ms, now_ms) if state.is_ready else state.switched_ms
         return state._replace(target=None, is_ready=False, switched_ms=switched, gave_up_ms=now_ms)
-    is_ready = state.is_ready or _is_unloaded(connector, state, switching.pause_ms, now_ms)
+    # Each time: another car may have come, which draws by the base.
+    is_ready = _is_unloaded(connector, state, switching.pause_ms, now_ms)
     return state._replace(is_ready=is_ready)
 
 

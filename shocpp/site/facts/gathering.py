@@ -245,7 +245,7 @@ class _Gathering:
             facts.choice.base is not None,
             facts.working is not None and facts.working.unit == WATT,
             wish,
-            switching=switching_of(facts.ways, self._commands.get(key), state),
+            switching=switching_of(facts, self._commands.get(key), state, now_ms),
         )
 
     def _state(self, row: int, connector_id: int) -> ConnectorState | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from shocpp.charger_models.phase_switching import Ways, ways_of
+from shocpp.charger_models.phase_switching import ONE, THREE, Ways, ways_of
 from shocpp.configuration.power.phase_switch import PhaseSwitch
 from shocpp.energy.model import Switching
+from shocpp.site.facts.charger import ChargerFacts
 from shocpp.store.charge_points.charging import ConnectorState
 from shocpp.store.site.chargers import SiteCharger
 from shocpp.store.site.switches import PhaseCommand
@@ -28,12 +29,28 @@ def allowed_ways(
 
 
 def switching_of(
-    ways: Ways | None, command: PhaseCommand | None, state: ConnectorState | None
+    facts: ChargerFacts, command: PhaseCommand | None, state: ConnectorState | None, now_ms: int
 ) -> Switching | None:
     """Return the switching of a connector, None if there is none."""
+    ways = facts.ways
     if ways is None:
         return None
     is_faulted = state is not None and state.status == FAULTED
     if command is None:
         return Switching(1000 * ways.pause_s, is_faulted=is_faulted)
-    return Switching(1000 * ways.pause_s, command.accepted, command.refused_ms, is_faulted)
+    commanded = command.accepted
+    is_of_profile = ways.means is not None and ways.means.is_of_profile
+    if commanded == ONE and is_of_profile and not _has_one_phase(facts, command, now_ms):
+        # The limit that carried it is gone: without one, a charger uses all its phases.
+        commanded = THREE
+    return Switching(1000 * ways.pause_s, commanded, command.refused_ms, is_faulted)
+
+
+def _has_one_phase(facts: ChargerFacts, command: PhaseCommand, now_ms: int) -> bool:
+    """Return True if a limit in force has one phase."""
+    return any(
+        one.phases == ONE
+        for one in facts.installed
+        if one.connector_id == command.connector_id
+        and (one.ends_ms is None or one.ends_ms > now_ms)
+    )
