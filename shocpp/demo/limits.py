@@ -1,7 +1,7 @@
 """The limits of the simulated charger: charging profiles as OCPP 1.6 §3.13 has them (pure).
 
 It takes what a go-eCharger takes: schedules in A with one period or more, Absolute ones, on
-connector 1 or on all. Limits are A of each phase.
+connector 1 or on all. Limits are A of each phase, and say on how many a car charges.
 """
 
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ CONFIGURATION = {
     "ChargeProfileMaxStackLevel": str(MAX_LEVEL),
     "ChargingScheduleAllowedChargingRateUnit": "Current",
     "ChargingScheduleMaxPeriods": "24",
+    "ConnectorSwitch3to1PhaseSupported": "true",
     "MaxChargingProfilesInstalled": str(3 * (MAX_LEVEL + 1)),
 }
 """The configuration keys of OCPP 1.6 §9.4; all are read-only."""
@@ -32,7 +33,8 @@ CONFIGURATION = {
 class Limit(NamedTuple):
     """A profile: it is in force from `starts`, until `ends` if that is not None.
 
-    `periods` are (offset from the start, limit), the earliest first.
+    `periods` are (offset from the start, limit), the earliest first. `phases` is the number of
+    phases on which a car may charge.
     """
 
     profile_id: int
@@ -42,6 +44,7 @@ class Limit(NamedTuple):
     starts: datetime
     ends: datetime | None
     periods: tuple[tuple[timedelta, float], ...]
+    phases: int = 3
 
     def at(self, moment: datetime) -> float | None:
         """Return the limit at a moment, None if it is not in force."""
@@ -132,8 +135,21 @@ class Limits:
         limit_a = self.at(moment)
         if limit_a < LEAST_A:
             return 0
-        phases = 3 if power_w > ONE_PHASE_W else 1
-        return min(power_w, int(limit_a * VOLTS * phases))
+        if power_w <= ONE_PHASE_W or self._phases_at(moment) == 1:
+            return min(power_w, ONE_PHASE_W, int(limit_a * VOLTS))
+        return min(power_w, int(limit_a * VOLTS * 3))
+
+    def _phases_at(self, moment: datetime) -> int:
+        """Return the number of phases by the limit in force."""
+        for purpose in (SESSION, DEFAULT):
+            in_force = [
+                (limit.connector_id, limit.level, limit.phases)
+                for limit in self._limits
+                if limit.purpose == purpose and limit.at(moment) is not None
+            ]
+            if in_force:
+                return max(in_force)[2]
+        return 3
 
     def _of_highest(self, purpose: str, moment: datetime) -> float | None:
         """Return the limit of the highest level that is in force; connector 1 goes before all."""
@@ -169,6 +185,7 @@ def _limit_of(profile: Payload, connector_id: int, now: datetime) -> Limit | Non
             (timedelta(seconds=period["startPeriod"]), float(period["limit"]))
             for period in schedule["chargingSchedulePeriod"]
         ),
+        schedule["chargingSchedulePeriod"][0].get("numberPhases", 3),
     )
 
 

@@ -124,6 +124,14 @@ def test_a_car_keeps_the_limit_of_each_phase(limit_a: float, wanted_w: int, draw
     assert limits.allowed_w(wanted_w, NOW) == drawn_w
 
 
+def test_a_car_uses_the_phases_of_its_limit(limits: Limits) -> None:
+    one = [{"startPeriod": 0, "limit": 10, "numberPhases": 1}]
+    limits.set(profile(10, 1, "TxProfile", chargingSchedulePeriod=one), 7, NOW)
+    assert limits.allowed_w(11_000, NOW) == 2_300
+    limits.end_transaction()
+    assert limits.allowed_w(11_000, NOW) == 4_140
+
+
 def test_a_limited_car_draws_less_energy_and_a_paused_one_none() -> None:
     charger = ChargePoint("go-e", 1, now=lambda: NOW)
     car = Car(charger, 11_040, Random(1))
