@@ -91,6 +91,7 @@ def ways_of(vendor: str | None, model: str | None, values: Mapping[str, str]) ->
 
     The table counts before its own word.
     """
+    # Some say that they can, and ignore the number in a profile (evcc#19735).
     for row in VENDORS:
         if is_of_name(row.name, vendor or "", model or ""):
             return Ways(row.means, row.pause_s)

@@ -48,5 +48,6 @@ def _is_ignored(connector: Connector, command: PhaseCommand) -> bool:
     observed = connector.observed
     if command.accepted != 1 or observed is None or not observed.is_of_phases:
         return False
+    # In the pause, and while the car begins, a report may be one of the former phases.
     is_new = observed.measured_ms >= command.sent_ms + SETTLED_MS
     return is_new and sum(current >= DRAWS_MA for current in observed.currents_ma) > 1

@@ -63,6 +63,7 @@ def stepped(
         return state._replace(target=None, is_ready=False, watched_session=None)
     switched = tuple(one for one in state.switched_ms if now_ms - one < DAY_MS)
     state = state._replace(switched_ms=switched)
+    # Also long after the pause: an answer may be late, and a leader may have lost its state.
     if switching.commanded is not None and switching.commanded != _count(connector, state):
         state = state._replace(
             phases=switching.commanded, switched_ms=(*switched, now_ms), ignored_ms=0
@@ -83,6 +84,7 @@ def with_switch(memory: ConnectorState, state: SwitchState) -> ConnectorState:
     memory = memory._replace(switch=state)
     if not is_new:
         return memory
+    # What it drew on other phases says nothing of these.
     return memory._replace(
         seen=(), used=(), drew_since_ms=None, low_since_ms=None, need_ma=None, held_ma=None
     )
@@ -122,6 +124,7 @@ def hindrance(connector: Connector, memory: ConnectorState, now_ms: int) -> Hind
         (DAILY, recent[-MOST_A_DAY] + DAY_MS if len(recent) >= MOST_A_DAY else 0),
         (OFTEN, recent[-1] + BETWEEN_MS if recent else 0),
     ]
+    # The one that lasts longest: a person who waits wants to know that time.
     key, until_ms = max(delays, key=lambda delay: delay[1])
     return Hindrance(key, until_ms) if until_ms > now_ms else None
 
@@ -178,6 +181,7 @@ def _begun(
         return state
     if hindrance(connector, memory, now_ms) is not None:
         return state
+    # A car that does not charge now may be full: later silence would prove nothing.
     draws = memory.drew_since_ms is not None
     return state._replace(
         target=wanted,
@@ -220,8 +224,10 @@ def _is_unloaded(connector: Connector, state: SwitchState, pause_ms: int, now_ms
         return True
     if in_force(connector, now_ms) != 0 or connector.installed.pending_ma:
         return False
+    # A car that draws at 0 A is never switched: its contactor would break a current.
     if observed is not None and observed.measured_ms >= accepted_ms + LAG_MS:
         return sum(observed.currents_ma) < DRAWS_MA
+    # Cars follow within seconds; nobody knows more of one whose charger reports nothing.
     return now_ms >= max(state.began_ms, accepted_ms) + pause_ms // 2
 
 
@@ -239,6 +245,7 @@ def _watched(
     active_ms = memory.active_since_ms
     if state.target is not None or active_ms is None:
         return state
+    # An older current is one from before the pause.
     if memory.drew_since_ms is not None and memory.drawn_ms > active_ms:
         return state._replace(watched_session=None)
     if now_ms - active_ms >= WAKES_MS:

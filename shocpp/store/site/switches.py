@@ -35,6 +35,7 @@ def record_sent(
     db: Database, charge_point_id: str, connector_id: int, phases: int, call_id: str, now_ms: int
 ) -> None:
     """Store a command that is queued now; what its charger has answered before stays."""
+    # Until the new answer, its contactor is where the last accepted command has put it.
     db.execute(
         "INSERT INTO phase_command (charge_point, connector_id, phases, call_id, sent_ms)"
         " SELECT id, ?2, ?3, ?4, ?5 FROM charge_point WHERE charge_point_id = ?1"
