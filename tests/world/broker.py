@@ -111,6 +111,10 @@ class Household:
         """Publish a message, and wait until the broker has it."""
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
 
+    def send(self, topic: str, payload: str) -> None:
+        """Publish a message at once or never, as a meter does."""
+        self._client.publish(topic, payload)
+
     def payloads(self, topic: str) -> list[bytes]:
         """Return the payloads of a topic, the oldest first."""
         return [one.payload for one in self.messages if one.topic == topic]
