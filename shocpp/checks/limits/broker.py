@@ -44,6 +44,7 @@ def check_broker(settings: Settings, db: Database | None) -> Iterator[Finding]:
 def _check_state(settings: Settings, db: Database) -> Iterator[Finding]:
     """Find a broker that is not connected, and messages of inputs that cannot be read."""
     state = mqtt.broker_state(db)
+    # Without a server, the state is that of its end.
     if state is None or not any(is_alive(doorbell) for _, doorbell in connections.workers(db)):
         return
     if state.trouble is not None:

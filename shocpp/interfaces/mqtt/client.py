@@ -127,6 +127,7 @@ class MqttClient:
             if removed:
                 self._client.unsubscribe(sorted(removed))
             if added:
+                # QoS 1: the signal of the grid operator comes once, when it changes.
                 self._client.subscribe([(one, 1) for one in sorted(added)])
 
     # -- in paho's thread --------------------------------------------------------------------------
@@ -139,6 +140,7 @@ class MqttClient:
             client.disconnect()
             return
         if code.is_failure:
+            # Home Assistant's broker refuses everybody while Home Assistant starts.
             client.reconnect_delay_set(REFUSED_RETRY_S, REFUSED_RETRY_S)
             self._note(f"{self._name} refuses the connection: {code}; see user and password")
             return
@@ -146,6 +148,7 @@ class MqttClient:
         with self._lock:
             self._filters = set()
             self._set(None)
+        # First the topics: who sees `online` may send a command at once.
         self.follow()
         self.publish(self._status, ONLINE, retain=True)
         for user in self._users:
@@ -207,6 +210,8 @@ def client_id_of(database: Path) -> str:
 
     It has the 23 letters and digits that each broker accepts (MQTT 3.1.1 §3.1.3.1).
     """
+    # Two clients with one id end each other's connection for ever. A copy of the database on another
+    # machine, for a test or after a restore, must not do that.
     name = f"{socket.gethostname()}\0{database}"
     return f"shocpp{hashlib.sha256(name.encode()).hexdigest()[:17]}"
 

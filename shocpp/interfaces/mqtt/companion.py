@@ -152,6 +152,7 @@ class Beats:
                 running.inputs.store(db)
                 state = running.state(self._state)
             if is_new_text or state != self._state:
+                # It has a password, and each copy of the database would have it, too.
                 sealed = None if text is None else seal(self._settings.database, CONTEXT, text)
                 with db.writing(keys=NO_KEYS, durable=False):
                     mqtt.store_broker_state(db, state)
@@ -217,6 +218,7 @@ class Running:
                 self.inputs.follow(site_conf(db, settings))
             self._site = stamp, now
         if self._client is not None:
+            # Not before: a retained signal comes only with the first subscription.
             if is_first:
                 self._client.start()
             self._client.follow()
@@ -236,6 +238,7 @@ class Running:
 
     def stop(self) -> None:
         """End the users and the connection."""
+        # First the users: `offline` is the last message.
         if self._user is not None:
             self._user.stop()
         if self._client is not None:

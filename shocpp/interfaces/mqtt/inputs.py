@@ -60,6 +60,7 @@ class Inputs:
 
     def on_message(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         """Keep a message until it is stored."""
+        # A meter may send ten times a second, and each stored reading wakes the leader.
         with self._lock:
             self._waiting[topic] = Waiting(payload, now_ms(), is_retained)
         self._wake()
@@ -70,6 +71,7 @@ class Inputs:
         """Take the inputs of these limits, and no other ones."""
         meter = conf.meter if conf is not None and conf.meter and conf.meter.topic else None
         dim = conf.dim if conf is not None and conf.dim and conf.dim.source == MQTT else None
+        # A trouble is that of the former input.
         if meter != self._meter:
             self._meter, self.meter_trouble = meter, None
         if dim != self._dim:
@@ -96,6 +98,7 @@ class Inputs:
             if self._meter is not None and self._meter.topic in waiting:
                 self._store_meter(db, self._meter, waiting[self._meter.topic])
             if self._dim is not None:
+                # Before the signal, which ends a loss.
                 self._store_loss(db)
                 if self._dim.topic in waiting:
                     self._store_dim(db, self._dim, waiting[self._dim.topic])

@@ -25,6 +25,7 @@ def document_of(payload: bytes) -> object:
     if len(payload) > MOST_BYTES:
         raise UsageError(f"the message has more than {MOST_BYTES // 1024} KiB")
     try:
+        # json would guess UTF-16 and UTF-32, too.
         text = payload.decode()
     except UnicodeDecodeError:
         raise UsageError("the message is no UTF-8") from None
