@@ -210,8 +210,8 @@ def client_id_of(database: Path) -> str:
 
     It has the 23 letters and digits that each broker accepts (MQTT 3.1.1 §3.1.3.1).
     """
-    # Two clients with one id end each other's connection for ever. A copy of the database on another
-    # machine, for a test or after a restore, must not do that.
+    # Two clients with one id end each other's connection for ever. A copy of the database on
+    # another machine, for a test or after a restore, must not do that.
     name = f"{socket.gethostname()}\0{database}"
     return f"shocpp{hashlib.sha256(name.encode()).hexdigest()[:17]}"
 

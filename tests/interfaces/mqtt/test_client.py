@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -164,6 +165,34 @@ def test_it_connects_again_after_the_broker_was_gone(broker: Broker, connect: Co
     wait_for(lambda: ear.messages == [Message("a/b", b"again", False)])
     assert household.payloads("a/x") == []
     household.close()
+
+
+def test_a_client_that_was_stopped_while_it_could_not_connect_does_not_come_back(
+    broker: Broker, connect: Connect
+) -> None:
+    broker.kill()
+    stopped, other = connect(conf_of(broker)), connect(conf_of(broker), client_id="shocppother")
+    wait_for(lambda: stopped.trouble and other.trouble)
+    stopped.stop()
+    broker.start()
+    wait_for(lambda: other.trouble is None)
+    # Longer than the pause between two tries.
+    time.sleep(2.5)
+    assert " as shocppother" in broker.log()
+    assert " as shocpptest" not in broker.log()
+
+
+def test_a_broker_that_hangs_does_not_hold_up_the_end(broker: Broker, connect: Connect) -> None:
+    client = connect(conf_of(broker))
+    wait_for(lambda: client.trouble is None)
+    os.kill(broker.process.pid, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        client.stop()
+        assert time.monotonic() - begun < 0.8
+    finally:
+        os.kill(broker.process.pid, signal.SIGCONT)
+    wait_for(lambda: "disconnected" in broker.log())
 
 
 # --- messages ---
