@@ -18,7 +18,7 @@ from tests.world.broker import Broker, Household
 from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.limits import write_site
-from tests.world.machine import ROOT, wait_for
+from tests.world.machine import BIN, ROOT, wait_for
 from tests.world.server import Server
 
 STATUS, METER, DIM = "shocpp/status", "haus/meter", "haus/dim"
@@ -234,3 +234,22 @@ def test_a_retained_signal_counts_and_the_loss_of_the_broker_is_noted(
     wait_for(lambda: (present := state(home)) is not None and present.dim_trouble)
     household.publish(DIM, "OFF")
     wait_for(lambda: home.query(query) == [(0, 1)])
+
+
+def test_a_process_for_one_charger_has_the_connection_where_no_server_runs(
+    migrated_home: Home, broker: Broker, household: Household
+) -> None:
+    home = migrated_home
+    write_mqtt(home, broker)
+    process = subprocess.Popen(
+        [BIN / "shocpp-backend", "-c", "garage"], stdin=subprocess.PIPE, env=home.environment
+    )
+    assert process.stdin is not None
+    try:
+        wait_for(lambda: household.payloads(STATUS) == [b"online"])
+        process.stdin.close()
+        assert process.wait(10) == 0
+        wait_for(lambda: household.payloads(STATUS) == [b"online", b"offline"])
+    finally:
+        process.kill()
+        process.wait()
