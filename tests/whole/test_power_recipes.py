@@ -119,6 +119,18 @@ def test_a_meter_is_polled_by_the_recipe(server: Server, device: str, heading: s
     assert "site.json" not in check(home).stdout.partition("\n\n")[2]
 
 
+def test_the_sun_charges_by_the_recipe_without_a_smart_home(server: Server, device: str) -> None:
+    home = server.home
+    home.charge_points_file.write_text('{"garage": {"auth": "none"}}')
+    (script,) = blocks("The sun, with a Shelly and no smart home", "sh")
+    script = script.replace(IN_TEXT, device)
+    run(home, script.replace("shocpp check\n", "shocpp check || true\n"))
+    wait_for(lambda: readings(home))
+    assert readings(home)[0] == ("polled", *CURRENTS_MA)
+    assert json.loads(home.charge_points_file.read_text())["garage"]["mode"] == "solar"
+    assert "site.json" not in check(home).stdout.partition("\n\n")[2]
+
+
 def test_a_meter_is_posted_by_the_line_of_cron(server: Server, device: str) -> None:
     for program in ("curl", "jq"):
         needs(program)
