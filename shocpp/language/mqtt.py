@@ -56,24 +56,26 @@ CONNECTOR = {"de": "Anschluss {connector}", "en": "connector {connector}"}
 
 REFUSALS = {
     "de": {
-        "charger": "{topic}: diese Wallbox gibt es hier nicht; das Topic ihrer Zustände nennt sie",
+        "charger": "{topic}: eine solche Wallbox gibt es hier nicht; die Topics der Zustände "
+        "zeigen, wie ihr Name geschrieben wird",
         "connector": "{charge_point} hat keinen Anschluss {connector}; es gibt {connectors}",
         "mode": "{value} ist kein Modus; möglich sind {modes}, und default nimmt die Wahl zurück",
         "limit": "{value} ist kein Limit; möglich sind ganze Ampere von {min_a} bis {max_a}, 0 für "
-        "Pause oder off",
+        "eine Pause und off für kein Limit",
         "charge": "{value} ist kein Schalter; möglich sind ON und OFF",
-        "nothing_to_pause": "{charge_point} lädt gerade nicht, also gibt es nichts anzuhalten; den "
-        "nächsten Ladevorgang verhindert der Modus off",
+        "nothing_to_pause": "{charge_point} hat keinen Ladevorgang, der anzuhalten wäre; den "
+        "nächsten verhindert der Modus off",
         "no_sun": "solar braucht einen Zähler am Hausanschluss; er gehört in die site.json",
         "no_account": "ein Start per MQTT hat hier kein Konto; es gehört unter start_as in die "
         "mqtt.json",
         "unknown_account": "start_as in der mqtt.json nennt hier ein Konto, das es nicht gibt",
         "no_card": "das Konto unter start_as in der mqtt.json hat keine solche gültige Karte",
-        "several_cards": "das Konto unter start_as in der mqtt.json hat mehrere Karten; welche, "
-        "gehört dort als card hin",
+        "several_cards": "das Konto unter start_as in der mqtt.json hat mehrere Karten; nenne "
+        "dort auch die Karte, als card",
     },
     "en": {
-        "charger": "{topic}: there is no such charger here; the topic of its states has its name",
+        "charger": "{topic}: there is no such charger here; the topics of states show how its name "
+        "is written",
         "connector": "{charge_point} has no connector {connector}; it has {connectors}",
         "mode": "{value} is no mode; use {modes}, or default to take a choice back",
         "limit": "{value} is no limit; use whole amperes from {min_a} to {max_a}, 0 to pause, or "
