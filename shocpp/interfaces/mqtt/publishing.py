@@ -112,6 +112,7 @@ class Publishing:
         """Let a command wait for the thread; a retained one is ignored."""
         if topic == BIRTH:
             # Retained messages reach Home Assistant without our help.
+            # Its own will, `offline`, needs no answer.
             if payload == ONLINE and not is_retained:
                 self._is_born = True
                 self._woken.set()
@@ -245,6 +246,7 @@ def _only(changes: Collection[Change], touched: set[str]) -> set[str] | None:
     """Return the chargers to read after these changes, None for all; without any, time passed."""
     kinds = {change.kind for change in changes} - IGNORED
     names = {change.charge_point_id for change in changes if change.kind in kinds}
+    # A record or a review may be of no charger, and a start over is of all.
     if not kinds <= OF_A_CHARGER | {RECORD, REVIEW} or None in names or not (kinds or touched):
         return None
     return {name for name in names if name is not None} | touched

@@ -108,6 +108,7 @@ class _Deed:
             self._mode(value)
         elif name == LIMIT:
             self._limit(value)
+        # The topic has one of three names (`command_of`).
         else:
             return self._charge(value)
         return False
@@ -225,6 +226,7 @@ def _connector(settings: Settings, charger: ChargerPresent, command: Command) ->
 
 def _text(payload: bytes) -> str:
     """Return a payload as text; what is no UTF-8 stays visible in the refusal."""
+    # Programs that read a line send its end, too.
     return payload.decode(errors="backslashreplace").strip()
 
 

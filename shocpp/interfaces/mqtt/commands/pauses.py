@@ -39,6 +39,7 @@ class Scene(NamedTuple):
 
 def pause(scene: Scene, connector: ConnectorPresent) -> None:
     """Give the car of the open transaction 0 A; raises UsageError if there is none."""
+    # Without a transaction it would pause a car that comes later, and nobody would remember why.
     if not connector.has_session:
         words = {"charge_point": scene.charger.name}
         raise UsageError(refusal("nothing_to_pause", scene.settings.language, **words))

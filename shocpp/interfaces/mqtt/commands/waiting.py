@@ -36,6 +36,7 @@ class Waiting:
 
     def take(self) -> list[Message]:
         """Return what waits, and forget it."""
+        # Held for a moment only: the client's thread waits for it.
         with self._lock:
             waiting, self._payloads = self._payloads, {}
         return [Message(topic, payload) for topic, payload in waiting.items()]

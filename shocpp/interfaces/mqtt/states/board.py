@@ -89,6 +89,7 @@ class Board:
     ) -> None:
         """Send what the broker does not have, and remove what is gone."""
         new = self._messages(db, errors, site_error, now_ms)
+        # Read once: only the leader changes them, and this is its only board.
         if self._topics is None:
             self._topics = published.topics(db)
         # Killed in between, this process has stored a topic too many, and never one too few.

@@ -124,6 +124,7 @@ def charger_config(
                 components[key]["cmd_t"] = f"{topic}/set"
             if name == LIMIT:
                 components[key]["max"] = connector.max_ma // 1_000
+    # No serial number: everybody at the broker would read it.
     about = {
         "ids": [device],
         "name": charger.name,

@@ -115,6 +115,7 @@ def states_of_site(
         UNASSIGNED: _kwh(books.unassigned_wh),
         ERROR: (error or NO_ERROR)[:LONGEST],
     }
+    # What is not configured has no topic at all, and its entity is removed.
     if site.has_rules:
         values[FALLBACK] = ON if site.is_fallback else OFF
     if site.limit_ma is not None:
@@ -137,6 +138,7 @@ def _number(value: int | None) -> str:
 
 def _kwh(wh: int) -> str:
     """Return an energy in kWh, exactly."""
+    # In whole numbers, so that a register that has not changed has the same text.
     return f"{wh // 1_000}.{wh % 1_000:03}"
 
 
