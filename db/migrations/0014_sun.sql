@@ -1,5 +1,8 @@
 -- Modes, the sun, switching of phases, and dimming by the grid operator.
 
+-- A table that a view names cannot be replaced; views.sql makes the view again.
+DROP VIEW IF EXISTS site;
+
 CREATE TABLE new_site_reading (
     -- The readings of the site's meter; import from the grid is positive. Kept for days.
     id          INTEGER PRIMARY KEY,
