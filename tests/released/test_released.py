@@ -181,7 +181,9 @@ def test_decisions_get_the_names_of_their_cases(read_only: Home) -> None:
             first = by_number[first[1]]
         number, _, entry, started, _ = first
         case = str(number) if entry == "record" or started is None else f"T{started}"
-        assert row[4] == (None if row[2] == "record" else case)
+        # A dismissed gap has no case; the migration of older databases gave it its own number.
+        is_gap = first is row and started is None
+        assert row[4] in ((None, case) if is_gap else (None if row[2] == "record" else case,))
 
 
 def test_a_lost_database_is_rebuilt_from_the_files(changing: Home, release: Path) -> None:
@@ -213,6 +215,8 @@ def test_a_closed_month_of_a_release_is_printed_anew_if_asked(
     changing: Home, release: Path, tmp_path: Path
 ) -> None:
     """Each format has the present layout; none is kept, and the text says so."""
+    forms = changing.query("SELECT * FROM statement_form")
+    files = {*changing.settings.accounting_folder.glob("**/00_closed_*.pdf")}
     for month in (folder.name for folder in (release / "printed").iterdir()):
         period = month.split("-")
         before = changing.run("shocpp-summary", *period, "--layout", "closing").stdout
@@ -225,5 +229,5 @@ def test_a_closed_month_of_a_release_is_printed_anew_if_asked(
             options = ("--format", format_name, "-o", str(folder), "--layout", "new")
             assert changing.run("shocpp-summary", *period, *options).returncode == 0
             assert list(folder.iterdir())
-    assert changing.query("SELECT 1 FROM statement_form") == []
-    assert not list(changing.settings.accounting_folder.glob("**/00_closed_*.pdf"))
+    assert changing.query("SELECT * FROM statement_form") == forms
+    assert {*changing.settings.accounting_folder.glob("**/00_closed_*.pdf")} == files
