@@ -18,7 +18,6 @@ from shocpp.configuration.power.default_modes import has_defaults
 from shocpp.configuration.site.conf import SiteConf
 from shocpp.configuration.site.file import SiteFile, known_members
 from shocpp.energy.controller import decide
-from shocpp.energy.model import Wish
 from shocpp.energy.situation import FALLBACK
 from shocpp.energy.state.model import Decision, State
 from shocpp.energy.state.text import state_of, state_text
@@ -37,7 +36,7 @@ from shocpp.store import properties
 from shocpp.store.database import Database
 from shocpp.store.doorbells import ring
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.site import chargers, readings, set_points
+from shocpp.store.site import chargers, modes, readings, set_points
 from shocpp.store.site.set_points import SiteState
 
 log = logging.getLogger(__name__)
@@ -162,9 +161,9 @@ class Ticks:
         self._spread(gathered, state, decision, moment_ms)
         # A file with an error may become right without a change: a member connects at last.
         is_wanted = conf is not None or self._file.trouble is not None
-        # A car may come whose mode was chosen before, or is the default of its account.
-        is_wanted = is_wanted or any(one.wish != Wish() for one in facts.connectors)
-        is_wanted = is_wanted or has_defaults(allowlist, accounts)
+        # A car may come whose mode was chosen before, or is the default of its account. Also a
+        # choice of the default has to end with its car.
+        is_wanted = is_wanted or bool(modes.stored(db)) or has_defaults(allowlist, accounts)
         self.is_active = is_wanted or bool(decision.set_points) or _has_ours(gathered)
         self._write(db, gathered, decision, moment_ms, is_rung=is_rung)
         self._state = decision.state

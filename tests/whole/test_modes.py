@@ -79,3 +79,11 @@ def test_a_car_pauses_once_it_has_its_energy(home: Home, charger: Charger) -> No
         value = [{**now(), "sampledValue": sampled}]
         charger.ask("MeterValues", connectorId=1, transactionId=transaction_id, meterValue=value)
     wait_for(lambda: limits(charger)[-1:] == [0], ENOUGH_S)
+
+
+def test_a_choice_that_limits_nothing_ends_with_its_car_too(home: Home, charger: Charger) -> None:
+    assert home.run("shocpp", "mode", "-c", "garage", "fast").returncode == 0
+    charger.report("Preparing")
+    charger.report("Available")
+    wait_for(lambda: chosen_modes(home) == [], ENOUGH_S)
+    assert charger.calls == []
