@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shocpp.clock import now_ms
 from shocpp.configuration.files import Stamp, stamp_of
@@ -23,6 +23,9 @@ from shocpp.store.files.sealing import seal, unseal
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import mqtt
 from shocpp.store.site.mqtt import BrokerState
+
+if TYPE_CHECKING:
+    from shocpp.interfaces.mqtt.client import MqttClient
 
 log = logging.getLogger(__name__)
 
@@ -93,10 +96,15 @@ class Beats:
         threading.Thread(target=self._run, name="mqtt", daemon=True).start()
 
     def stop(self) -> None:
-        """End, and wait for the end for a moment."""
+        """End the connection, and wait for the end of the thread for a moment."""
+        begun = time.monotonic()
         self._stopping.set()
         self._woken.set()
-        self._ended.wait(STOP_S)
+        # The thread may wait for the database. The next leader must not find our connection.
+        running = self._running
+        if running is not None:
+            running.stop()
+        self._ended.wait(max(begun + STOP_S - time.monotonic(), 0))
 
     def _run(self) -> None:
         try:
@@ -199,6 +207,7 @@ class Running:
         self._site: tuple[Stamp | None, float] | None = None
         self._client: MqttClient | None = None
         self._trouble: str | None = None
+        self._lock, self._is_stopped = threading.Lock(), False
         try:
             self._client = MqttClient(conf, client_id_of(settings.database), users, wake)
         except Unusable as error:
@@ -220,8 +229,13 @@ class Running:
         if self._client is not None:
             # Not before: a retained signal comes only with the first subscription.
             if is_first:
-                self._client.start()
+                self._start(self._client)
             self._client.follow()
+
+    def _start(self, client: "MqttClient") -> None:
+        with self._lock:
+            if not self._is_stopped:
+                client.start()
 
     def state(self, former: BrokerState | None) -> BrokerState:
         """Return the state of the connection, with the time of the former one if it is the same."""
@@ -237,12 +251,16 @@ class Running:
         return BrokerState(since_ms, trouble, inputs.meter_trouble, inputs.dim_trouble)
 
     def stop(self) -> None:
-        """End the users and the connection."""
-        # First the users: `offline` is the last message.
-        if self._user is not None:
-            self._user.stop()
-        if self._client is not None:
-            self._client.stop()
+        """End the users and the connection, unless that is done; for any thread."""
+        with self._lock:
+            if self._is_stopped:
+                return
+            self._is_stopped = True
+            # First the users: `offline` is the last message.
+            if self._user is not None:
+                self._user.stop()
+            if self._client is not None:
+                self._client.stop()
 
 
 def _authority_of(conf: MqttConf) -> Stamp | None:

@@ -99,9 +99,10 @@ def test_of_three_workers_one_connects_and_its_end_says_offline(
     wait_for(lambda: len(server.workers()) == 3)
     wait_for(lambda: household.payloads(STATUS) == [b"online"])
     wait_for(lambda: is_connected(home))
-    server.stop()
-    wait_for(lambda: household.payloads(STATUS) == [b"online", b"offline"])
     assert broker.log().count(" as shocpp") == 1
+    # While all of them end, the next one may lead for a moment.
+    server.stop()
+    wait_for(lambda: household.newest(STATUS) == b"offline")
 
 
 def test_after_hup_and_after_kill_9_of_the_leader_the_status_is_online_and_stays(
