@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shocpp.charger_models.phase_switching import Means
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.charge_points import (
     CLOSED,
@@ -24,6 +25,7 @@ from shocpp.configuration.charge_points import (
     parse_allowlist,
 )
 from shocpp.configuration.power.keys import Power, ProfileOverride
+from shocpp.configuration.power.phase_switch import PhaseSwitch
 from shocpp.errors import ConfigError
 from shocpp.ledger.register import CAP_WH
 from tests.world.machine import ROOT
@@ -75,7 +77,9 @@ def test_the_example_has_every_key() -> None:
         cap_wh=100_000,
         power=Power((2,), 8_000, 32_000, 0, True, ProfileOverride(*RELATIVE)),
     )
-    assert garage.power == Power((1, 2, 0), 6_000, 16_000, 10)
+    assert garage.power == Power(
+        (1, 2, 0), 6_000, 16_000, 10, phase_switch=PhaseSwitch(Means(), 120), mode="min"
+    )
 
 
 def test_a_missing_key_has_its_default() -> None:

@@ -60,6 +60,7 @@ def test_what_is_set_is_listed(home: Home) -> None:
         "mail": ["y@example.org"],
         "charge_points": ["garage", "yard"],
         "employer": "ACME AG",
+        "mode": None,
     }
     assert "WE 03" in home.run("shocpp", "accounts").stdout
     cleared = ("--name", "", "--address", "", "--mail", "", "--charge-points", "*")
