@@ -128,12 +128,17 @@ def test_a_form_has_the_end_of_the_chosen_limit(office: LimitedForecourt) -> Non
     assert office.form()["until"] == "", "a time of day would be another end"
 
 
-def test_a_site_file_with_an_error_needs_a_human(office: LimitedForecourt) -> None:
+def test_a_file_of_the_site_or_the_broker_with_an_error_needs_a_human(
+    office: LimitedForecourt,
+) -> None:
     assert needs(office.db, office.settings, office.now_ms) == []
     office.settings.site_file.parent.mkdir(exist_ok=True)
     office.settings.site_file.write_text("{")
     (sentence,) = needs(office.db, office.settings, office.now_ms)
     assert sentence.startswith("site.json hat einen Fehler")
+    office.settings.mqtt_file.write_text('{"hots": ""}')
+    _, sentence = needs(office.db, office.settings, office.now_ms)
+    assert sentence.startswith("mqtt.json hat einen Fehler")
 
 
 def test_a_form_has_the_currents_of_its_charger_and_the_chosen_limit(

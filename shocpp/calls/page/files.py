@@ -17,6 +17,7 @@ from shocpp.configuration.charge_points import (
     parse_allowlist,
 )
 from shocpp.configuration.files import Stamp, stamp_of
+from shocpp.configuration.mqtt import load_mqtt
 from shocpp.configuration.power.keys import Power
 from shocpp.configuration.site.conf import parse_site
 from shocpp.configuration.site.file import known_members, load_site
@@ -55,6 +56,7 @@ def present_files(db: Database, settings: Settings) -> PresentFiles:
         (chargers, has_bad_list),
         (settings.tariffs_file, has_bad_prices),
         (settings.site_file, is_site_broken(db, settings)),
+        (settings.mqtt_file, _is_mqtt_broken(settings.mqtt_file, stamp_of(settings.mqtt_file))),
     )
     broken = [path for path, is_bad in states if is_bad]
     tariffs = tariffs._replace(names=accounts.names_alike)
@@ -130,6 +132,17 @@ def _allowlist(path: Path, _stamp: Stamp | None, stored: str | None) -> tuple[Al
     if stored is None:
         return CLOSED if is_bad else NO_ALLOWLIST, is_bad
     return parse_allowlist(stored, str(path)), is_bad
+
+
+@lru_cache(maxsize=4)
+def _is_mqtt_broken(path: Path, _stamp: Stamp | None) -> bool:
+    try:
+        load_mqtt(path)
+    except FileNotFoundError:
+        return False
+    except ConfigError:
+        return True
+    return False
 
 
 @lru_cache(maxsize=4)

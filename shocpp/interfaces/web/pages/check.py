@@ -34,7 +34,6 @@ from shocpp.checks.topics import (
 )
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import all_canned_calls
-from shocpp.configuration.mqtt import load_mqtt
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.people import load_people
 from shocpp.configuration.site.file import load_site
@@ -165,7 +164,6 @@ class CheckPages(FormPages):
             (all_canned_calls, CALLS),
             (load_operator, LETTERHEAD),
             (partial(load_site, known=None), LIMITS),
-            (load_mqtt, BROKER),
         ):
             try:
                 load(self._files[topic])
