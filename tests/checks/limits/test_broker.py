@@ -14,6 +14,7 @@ from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import mqtt
 from shocpp.store.site.mqtt import BrokerState
 from tests.world.broker import Broker
+from tests.world.certificates import Authority
 from tests.world.findings import check, english_of
 from tests.world.home import Home
 from tests.world.limits import write_site
@@ -112,6 +113,23 @@ def test_a_broker_that_cannot_be_reached_is_wrong_while_a_server_runs(
     assert PASSWORD not in printed + server.log()
     server.stop()
     assert found(home) == []
+
+
+def test_an_expired_authority_is_wrong_and_the_server_goes_on(
+    serve: Callable[..., Server], home: Home, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "authority", days=-1)
+    users = {"shocpp": PASSWORD}
+    broker = Broker(tmp_path / "broker", users, authority.certificates("127.0.0.1"))
+    try:
+        tls = {"ca": str(authority.path)}
+        write_mqtt(home, port=broker.port, user="shocpp", password=PASSWORD, tls=tls)
+        server = serve()
+        wait_for(lambda: any("certificate has expired" in one for one in found(home)))
+        assert server.is_healthy()
+        assert " as shocpp" not in broker.log()
+    finally:
+        broker.kill()
 
 
 def test_an_unreadable_signal_is_wrong(serve: Callable[..., Server], home: Home) -> None:
