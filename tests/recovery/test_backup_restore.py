@@ -185,7 +185,7 @@ def test_limits_are_sent_again_after_a_restore(charged_home: Home) -> None:
     with contextlib.closing(sqlite3.connect(charged_home.database)) as db, db:
         db.execute(
             "INSERT INTO installed_profile SELECT id, 1, 'TxDefaultProfile', 0, 20002, 'Absolute',"
-            " 'A', 6000, NULL, 1, NULL, '56.2', 1790000000000 FROM charge_point"
+            " 'A', 6000, NULL, 1, NULL, '56.2', 1790000000000, 3 FROM charge_point"
         )
     path = charged_home.folder.parent / "with_limits.zip"
     assert charged_home.run("shocpp", "backup", str(path)).returncode == 0
