@@ -225,6 +225,26 @@ def test_a_car_that_came_and_left_unseen_has_ended_its_choice(office: Office) ->
     assert wish(office) == Wish("fast")
 
 
+def test_another_car_at_once_has_the_default(office: Office) -> None:
+    report(office, "Preparing")
+    choose(office, "off")
+    report(office, "Available")
+    office.start()
+    report(office, "Charging")
+    assert wish(office) == Wish("fast")
+
+
+def test_a_charger_that_is_available_for_ever_ends_a_choice_with_its_transaction(
+    office: Office,
+) -> None:
+    choose(office, "off")
+    sent = office.start()
+    assert wish(office) == Wish("off")
+    office.stop(sent, 9_042_000)
+    report(office, "Preparing")
+    assert wish(office) == Wish("fast")
+
+
 def test_a_charger_that_reports_available_before_the_stop(office: Office) -> None:
     choose(office, "min")
     sent = office.start()
@@ -366,6 +386,7 @@ def read(office: Office, sent: int, wh: int) -> None:
 
 def test_a_goal_counts_from_the_choice(office: Office) -> None:
     sent = office.start(1_000_000)
+    report(office, "Charging")
     read(office, sent, 1_005_000)
     by_ms = office.now_ms + 3_600_000
     choose(office, WantedMode("solar", goal_wh=20_000, by_ms=by_ms))

@@ -95,41 +95,35 @@ def arrival_ms(
 
 
 def has_left(statuses: Sequence[ReportedStatus], stays: Sequence[Stay], car_ms: int) -> bool:
-    """Return True if the car that came at a time has left.
+    """Return True if the car that came at a time has left, also if another one is there now.
 
-    go-e reports Available before its stop. Some chargers report it wrongly at their start, in the
-    middle of a transaction.
+    Both are in the order of receipt. Some chargers report Available in the middle of a transaction,
+    after a restart: the state at its end tells if the car has left.
     """
     mine = [stay for stay in stays if stay.ended_ms is None or stay.ended_ms > car_ms]
-    if any(stay.ended_ms is None for stay in mine):
-        return False
     if not statuses:
         # It reports no states: then its car leaves with its transaction.
-        return bool(mine)
-    if mine and statuses[-1].status == AVAILABLE:
-        # Some report Available for ever.
+        return bool(mine) and all(stay.ended_ms is not None for stay in mine)
+    # go-e reports Available before its stop, and a few chargers report it for ever.
+    ends = [stay.ended_ms for stay in mine if stay.ended_ms is not None]
+    if any(_status_at(statuses, ended_ms) == AVAILABLE for ended_ms in ends):
         return True
     return any(
         one.status == AVAILABLE
         and one.received_ms > car_ms
-        and not _is_contradicted(one, statuses, mine)
+        and not any(_is_during(stay, one.received_ms) for stay in mine)
         for one in statuses
     )
 
 
-def _is_contradicted(
-    report: ReportedStatus, statuses: Sequence[ReportedStatus], stays: Sequence[Stay]
-) -> bool:
-    """Return True if a report of Available was followed by others of the same transaction."""
-    during = [
-        stay.ended_ms
-        for stay in stays
-        if stay.ended_ms is not None and stay.received_ms <= report.received_ms < stay.ended_ms
-    ]
-    return any(
-        report.received_ms < one.received_ms < max(during, default=0) and one.status in PLUGGED
-        for one in statuses
-    )
+def _status_at(statuses: Sequence[ReportedStatus], moment_ms: int) -> str:
+    """Return the state that was reported last at a moment, empty without one."""
+    return next((one.status for one in reversed(statuses) if one.received_ms <= moment_ms), "")
+
+
+def _is_during(stay: Stay, moment_ms: int) -> bool:
+    """Return True if a transaction was open at a moment."""
+    return stay.received_ms <= moment_ms and (stay.ended_ms is None or moment_ms < stay.ended_ms)
 
 
 def _is_late(stay: Stay) -> bool:
