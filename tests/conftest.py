@@ -13,11 +13,13 @@ import pytest
 from hypothesis import settings
 
 from shocpp.clock import now_ms
+from tests.world.broker import Broker, Household
 from tests.world.databases import make_database
 from tests.world.desk import Desk
 from tests.world.home import Home
 from tests.world.machine import NOT_ALLOWED
 from tests.world.server import Server
+from tests.world.smart_home import HomeAssistant
 
 BEGUN_MS = now_ms()
 
@@ -86,3 +88,27 @@ def serve(home: Home) -> Iterator[Callable[..., Server]]:
 def server(serve: Callable[..., Server]) -> Server:
     """A running server."""
     return serve()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """An MQTT broker without passwords."""
+    broker = Broker(tmp_path / "broker")
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def household(broker: Broker) -> Iterator[Household]:
+    """A program at the broker that gets all messages."""
+    household = Household(broker)
+    yield household
+    household.close()
+
+
+@pytest.fixture
+def house(broker: Broker) -> Iterator[HomeAssistant]:
+    """A smart home at the broker."""
+    house = HomeAssistant(broker)
+    yield house
+    house.close()

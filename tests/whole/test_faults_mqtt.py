@@ -3,8 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -40,22 +39,6 @@ class MqttMeter(Meter):
     def _post(self) -> None:
         self.posted += 1
         self._household.send(TOPIC, json.dumps({"a": self.load_a + self.posted % 7 * 0.01}))
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker without passwords."""
-    broker = Broker(tmp_path / "broker")
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def household(broker: Broker) -> Iterator[Household]:
-    """The program with the meter."""
-    household = Household(broker)
-    yield household
-    household.close()
 
 
 @pytest.fixture

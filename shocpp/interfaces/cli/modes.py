@@ -1,6 +1,5 @@
 """The command `mode`: how a car charges, fast or by the sun."""
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ import click
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import HELP, charger_option, one_line_errors, user_name
-from shocpp.interfaces.cli.tables import Column, Display, print_table
+from shocpp.interfaces.cli.tables import Column, Display, print_choices
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings, read_settings
 from shocpp.store.database import Database, open_database
@@ -101,13 +100,14 @@ def _list_choices(db: Database, settings: Settings, *, as_json: bool) -> None:
     """Print the modes that people have chosen."""
     from shocpp.store.site import modes
 
-    choices, display = modes.present(db, now_ms()), Display(db, settings)
-    if as_json:
-        click.echo(json.dumps([choice._asdict() for choice in choices], ensure_ascii=False))
-    elif not choices:
-        click.echo("none is chosen; choose one: shocpp mode -c NAME solar; see: shocpp site")
-    else:
-        print_table(_CHOICES, [_cells(choice, display) for choice in choices])
+    display = Display(db, settings)
+    print_choices(
+        _CHOICES,
+        modes.present(db, now_ms()),
+        lambda choice: _cells(choice, display),
+        "shocpp mode -c NAME solar",
+        as_json=as_json,
+    )
 
 
 def _cells(choice: "ModeChoice", display: Display) -> list[str]:

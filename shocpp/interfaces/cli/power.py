@@ -19,7 +19,7 @@ from shocpp.interfaces.cli.conventions import (
     user_name,
 )
 from shocpp.interfaces.cli.dimmings import site_dimmings
-from shocpp.interfaces.cli.tables import Column, Display, print_table
+from shocpp.interfaces.cli.tables import Column, Display, print_choices, print_table
 from shocpp.interfaces.lines import one_line
 from shocpp.language.site import amperes
 from shocpp.settings import Settings, read_settings
@@ -155,14 +155,14 @@ def _list_choices(db: Database, settings: Settings, *, as_json: bool) -> None:
     """Print the limits that people have chosen."""
     from shocpp.store.site import limits
 
-    choices, display = limits.present(db, now_ms()), Display(db, settings)
-    if as_json:
-        click.echo(json.dumps([choice._asdict() for choice in choices], ensure_ascii=False))
-    elif not choices:
-        click.echo("none is chosen; choose one: shocpp limit -c NAME 10A; see: shocpp site")
-    else:
-        language = settings.language
-        print_table(_CHOICES, [_choice_cells(choice, display, language) for choice in choices])
+    display, language = Display(db, settings), settings.language
+    print_choices(
+        _CHOICES,
+        limits.present(db, now_ms()),
+        lambda choice: _choice_cells(choice, display, language),
+        "shocpp limit -c NAME 10A",
+        as_json=as_json,
+    )
 
 
 def _choice_cells(choice: "LimitChoice", display: Display, language: str) -> list[str]:

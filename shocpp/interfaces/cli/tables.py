@@ -3,13 +3,14 @@
 Programs read `--json`, or the lines that commands print where no terminal reads them.
 """
 
+import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import click
 
@@ -28,6 +29,9 @@ CUT = "…"
 
 ISO = "en"
 """The language whose dates are those of ISO 8601; they sort, and no country misreads them."""
+
+
+Choice = TypeVar("Choice", bound=NamedTuple)
 
 
 class Column(NamedTuple):
@@ -125,6 +129,23 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Non
     width = shutil.get_terminal_size().columns if reads_terminal() else None
     for line in table(columns, rows, width):
         click.echo(line)
+
+
+def print_choices(
+    columns: Sequence[Column],
+    choices: Sequence[Choice],
+    cells: Callable[[Choice], Sequence[str]],
+    example: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Print what people have chosen for chargers; `example` is a command that chooses."""
+    if as_json:
+        click.echo(json.dumps([choice._asdict() for choice in choices], ensure_ascii=False))
+    elif not choices:
+        click.echo(f"none is chosen; choose one: {example}; see: shocpp site")
+    else:
+        print_table(columns, [cells(choice) for choice in choices])
 
 
 class Display:

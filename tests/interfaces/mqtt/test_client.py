@@ -43,22 +43,6 @@ class Ear:
         self.messages.append(Message(topic, payload, is_retained))
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker without passwords."""
-    broker = Broker(tmp_path / "broker")
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def household(broker: Broker) -> Iterator[Household]:
-    """A program that gets all messages."""
-    household = Household(broker)
-    yield household
-    household.close()
-
-
 Connect = Callable[..., MqttClient]
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -31,22 +30,6 @@ CARDS = [
     {"index": 3, "account": "away", "ids": ["4444"], "blocked": ["4444"]},
     {"index": 4, "account": "plain", "ids": ["5555", "6666"]},
 ]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker without passwords."""
-    broker = Broker(tmp_path / "broker")
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def house(broker: Broker) -> Iterator[HomeAssistant]:
-    """A smart home."""
-    house = HomeAssistant(broker)
-    yield house
-    house.close()
 
 
 def command(house: HomeAssistant, name: str, value: str | bytes, **more: Any) -> None:

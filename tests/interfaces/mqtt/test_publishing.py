@@ -3,13 +3,11 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import pytest
 
 from tests.world.broker import Broker
 from tests.world.charger import BEGIN, Charger, ChargerWithCar, now
@@ -21,22 +19,6 @@ from tests.world.smart_home import HomeAssistant, write_mqtt
 Serve = Callable[..., Server]
 
 GARAGE, SITE = "shocpp__charger__garage", "shocpp__site"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker without passwords."""
-    broker = Broker(tmp_path / "broker", persists=True)
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def house(broker: Broker) -> Iterator[HomeAssistant]:
-    """A smart home."""
-    house = HomeAssistant(broker)
-    yield house
-    house.close()
 
 
 def list_chargers(home: Home, *names: str, **keys: Any) -> None:

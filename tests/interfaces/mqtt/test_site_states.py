@@ -1,9 +1,6 @@
 """The device of the site: its meter, its limit, the dimming, and cases that need a human."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from tests.world.broker import Broker
 from tests.world.charger import ChargerWithCar
@@ -21,22 +18,6 @@ SITE = {
     "dimmed_w": 4_200,
     "dim": {"mqtt": "haus/dim"},
 }
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker without passwords."""
-    broker = Broker(tmp_path / "broker")
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def house(broker: Broker) -> Iterator[HomeAssistant]:
-    """A smart home."""
-    house = HomeAssistant(broker)
-    yield house
-    house.close()
 
 
 def test_the_site_shows_power_limit_and_dimming(
