@@ -17,7 +17,7 @@ from shocpp.ocpp.identity import identity_key
 from shocpp.reports.books import Books
 from shocpp.settings import Settings
 from shocpp.site.history.memory import REPEAT_MS
-from shocpp.site.history.spans import Interval, Span, clipped, means, merged
+from shocpp.site.history.spans import Interval, Span, clipped, full_means, means, merged
 from shocpp.site.rules import site_conf
 from shocpp.store.database import Database
 from shocpp.store.site import history, readings
@@ -59,14 +59,16 @@ class ConnectorDay(NamedTuple):
 
 
 class SiteDay(NamedTuple):
-    """A day of a site in local time, up to now; `grid_w` is import, negative for export.
+    """A day of a site in local time; `grid_w` is import, negative for export.
 
-    `end_ms` is the end of the day, `slots` are the begins of the slots that have begun.
+    `end_ms` is the end of the day, `until_ms` now or that end, and `slots` are the begins of the
+    slots that have begun.
     """
 
     day: date
     begin_ms: int
     end_ms: int
+    until_ms: int
     slots: Sequence[int]
     grid_w: Powers
     connectors: Sequence[ConnectorDay]
@@ -94,6 +96,15 @@ class SiteDay(NamedTuple):
         """Return what the sun leaves for cars and for the grid."""
         return [None if rest_w is None else max(0, -rest_w) for rest_w in self._rest_w]
 
+    def energy_wh(self, powers_w: Powers) -> int:
+        """Return the energy of the powers of slots; the last one may not be over yet."""
+        lengths_ms = (min(SLOT_MS, self.until_ms - begin_ms) for begin_ms in self.slots)
+        energies = (
+            (power_w or 0) * length_ms
+            for power_w, length_ms in zip(powers_w, lengths_ms, strict=True)
+        )
+        return round(sum(energies) / 3_600_000)
+
     @property
     def _rest_w(self) -> Powers:
         """Return the power at the grid without the cars."""
@@ -109,11 +120,6 @@ def bounds(day: date, zone: ZoneInfo) -> Interval:
         datetime(one.year, one.month, one.day, tzinfo=zone) for one in (day, day + timedelta(1))
     )
     return int(begin.timestamp() * 1000), int(end.timestamp() * 1000)
-
-
-def energy_wh(powers_w: Powers) -> int:
-    """Return the energy of the powers of slots."""
-    return round(sum(power_w or 0 for power_w in powers_w) * SLOT_MS / 3_600_000)
 
 
 def site_day(
@@ -143,24 +149,31 @@ class _Reading:
         points = self._set_points()
         grid_w: Powers = [None] * len(self._slots)
         if account is None:
-            grid_w = self._means(self._grid())
+            grid_w = means(self._grid(), self._begin_ms, SLOT_MS, len(self._slots))
         else:
             # Also the reasons: those of other times may tell of other people's cars.
             own = self._intervals_of(account)
             powers = {key: clipped(powers.get(key, ()), own[key]) for key in own}
             points = {key: clipped(points.get(key, ()), own[key]) for key in own}
         connectors = [
-            ConnectorDay(self._title(key), self._means(powers.get(key, ())), points.get(key, ()))
+            ConnectorDay(self._title(key), self._drawn(powers.get(key, ())), points.get(key, ()))
             for key in {**powers, **points}
             if _is_used(powers.get(key, ()), points.get(key, ()), self._begin_ms)
         ]
         connectors.sort(key=lambda one: natural_order(one.title))
         return SiteDay(
-            self._day, self._begin_ms, self._end_ms, self._slots, grid_w, tuple(connectors)
+            self._day,
+            self._begin_ms,
+            self._end_ms,
+            self._until_ms,
+            self._slots,
+            grid_w,
+            tuple(connectors),
         )
 
-    def _means(self, spans: Iterable[Span[int]]) -> Powers:
-        return means(spans, self._begin_ms, SLOT_MS, len(self._slots))
+    def _drawn(self, spans: Iterable[Span[int]]) -> Powers:
+        # A session begins and ends within a slot: the rest of it has no energy.
+        return full_means(spans, self._begin_ms, SLOT_MS, self._until_ms)
 
     def _title(self, key: Key) -> str:
         """Return the name of a connector for people; one that is gone has its identity."""
@@ -221,7 +234,7 @@ class _Reading:
 def grid_power_w(reading: SiteReading, share: float) -> int:
     """Return the power of a reading; of a sum `share` is on the phases together."""
     total_ma = sum(reading.currents_ma)
-    # The whole sum is on each phase if nobody knows its shares: they are 3 together.
+    # The whole sum is on each phase if nobody knows its full_means: they are 3 together.
     return round(total_ma / (share if reading.is_sum else 1) * VOLT / 1000)
 
 

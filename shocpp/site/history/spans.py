@@ -45,16 +45,39 @@ def means(spans: Iterable[Span[int]], begin_ms: int, slot_ms: int, count: int) -
 
     A slot without a value has None.
     """
+    # Time without a value is not 0 W: a silent meter has read nothing.
+    return [
+        round(total / covered_ms) if covered_ms else None
+        for total, covered_ms in _sums(spans, begin_ms, slot_ms, count)
+    ]
+
+
+def full_means(
+    spans: Iterable[Span[int]], begin_ms: int, slot_ms: int, end_ms: int
+) -> list[int | None]:
+    """Return the mean of each slot up to an end, over all its time: 0 where there is no value.
+
+    A slot without a value has None.
+    """
+    lengths_ms = [min(slot_ms, end_ms - slot) for slot in range(begin_ms, end_ms, slot_ms)]
+    within = clipped(spans, [(begin_ms, end_ms)])
+    sums = _sums(within, begin_ms, slot_ms, len(lengths_ms))
+    return [
+        round(total / length_ms) if covered_ms else None
+        for (total, covered_ms), length_ms in zip(sums, lengths_ms, strict=True)
+    ]
+
+
+def _sums(
+    spans: Iterable[Span[int]], begin_ms: int, slot_ms: int, count: int
+) -> list[tuple[int, int]]:
+    """Return the sum of each slot over its milliseconds, and the number of those with a value."""
     sums, covered_ms = [0] * count, [0] * count
     for span in spans:
         for slot, length_ms in _slots(span, begin_ms, slot_ms, count):
             sums[slot] += span.value * length_ms
             covered_ms[slot] += length_ms
-    # Time without a value is not 0 W: a silent meter has read nothing.
-    return [
-        round(total / length_ms) if length_ms else None
-        for total, length_ms in zip(sums, covered_ms, strict=True)
-    ]
+    return list(zip(sums, covered_ms, strict=True))
 
 
 def _slots(span: Span[int], begin_ms: int, slot_ms: int, count: int) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shocpp.energy.model import SiteReading
-from shocpp.site.history.day import SLOT_MS, SiteDay, bounds, energy_wh, site_day
+from shocpp.site.history.day import SLOT_MS, SiteDay, bounds, site_day
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import history, readings
 from tests.calls.test_tiles import Forecourt
@@ -104,16 +104,27 @@ def test_a_silent_meter_and_a_silent_leader_leave_gaps(office: History) -> None:
     day = office.day()
     (garage,) = day.connectors
     assert list(day.grid_w[-5:]) == [230, None, None, None, None]
-    assert list(garage.powers_w[-5:]) == [4_140, None, None, None, None]
+    assert list(garage.powers_w[-5:]) == [2_070, None, None, None, None]
 
 
 def test_no_power_lasts_until_there_is_one(office: History) -> None:
     office.draw(0, 1)
     office.now_ms += 19 * MINUTE_MS
     office.draw(6_000, 5)
-    (garage,) = office.day().connectors
+    day = office.day()
+    (garage,) = day.connectors
     assert list(garage.powers_w[-6:]) == [None, 0, 0, 0, 0, 6_000]
-    assert energy_wh(garage.powers_w) == 500
+    assert day.energy_wh(garage.powers_w) == 500
+
+
+def test_energy_of_a_slot_that_is_not_over_is_that_up_to_now(office: History) -> None:
+    office.now_ms += MINUTE_MS
+    office.read(10, 10, 10)
+    office.draw(6_000, 1)
+    day = office.day()
+    (garage,) = day.connectors
+    assert day.energy_wh(garage.powers_w) == 100
+    assert day.energy_wh(day.grid_w) == 6_900 * 2 // 60
 
 
 def test_repeated_set_points_are_one_span(office: History) -> None:
@@ -163,7 +174,9 @@ def test_an_account_has_its_own_transactions_only(office: History) -> None:
     family, company = office.day("family-y"), office.day("company-x")
     assert not family.has_grid
     (own,) = family.connectors
-    assert [own.powers_w[-5], *own.powers_w[-3:]] == [6_900, 4_140, None, None]
+    # The session begins and ends within slots, some seconds late: no energy is added to it.
+    assert list(own.powers_w[-5:]) == [6_877, 4_149, 14, None, None]
+    assert family.energy_wh(own.powers_w) == (6_900 + 4_140) // 12
     assert not any(own.powers_w[:-5])
     assert [span.value.limit_ma for span in own.set_points] == [10_000, 6_000]
     (theirs,) = company.connectors

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.site.history.spans import Span, clipped, means, merged
+from shocpp.site.history.spans import Span, clipped, full_means, means, merged
 
 MOMENTS = st.integers(0, 60)
 INTERVALS = st.lists(
@@ -38,6 +38,21 @@ def test_a_mean_is_that_of_each_moment_with_a_value(
         moments = range(begin + slot * length, begin + (slot + 1) * length)
         values = [value for one in moments if (value := value_at(spans, one)) is not None]
         assert mean == (round(sum(values) / len(values)) if values else None)
+
+
+@given(spans_in_order(), st.integers(0, 30), st.integers(1, 15), st.integers(0, 60))
+def test_a_full_mean_has_0_where_there_is_no_value(
+    spans: list[Span[int]], begin: int, length: int, seconds: int
+) -> None:
+    found = full_means(spans, begin, length, begin + seconds)
+    for slot, mean in enumerate(found):
+        first = begin + slot * length
+        moments = range(first, min(first + length, begin + seconds))
+        values = [value_at(spans, one) for one in moments]
+        if all(value is None for value in values):
+            assert mean is None
+        else:
+            assert mean == round(sum(value or 0 for value in values) / len(values))
 
 
 @given(spans_in_order(), INTERVALS)

@@ -28,7 +28,7 @@ from shocpp.language.figures import decimal
 from shocpp.language.modes import mode_name
 from shocpp.language.pages.day import DAY
 from shocpp.settings import Settings
-from shocpp.site.history.day import DAYS, ConnectorDay, Powers, SiteDay, energy_wh, site_day
+from shocpp.site.history.day import DAYS, ConnectorDay, Powers, SiteDay, site_day
 
 SITE, ACCOUNT = "/site", "/account"
 
@@ -164,12 +164,12 @@ class DayPages(FormPages):
     def _sums(self, shown: SiteDay) -> dict[str, str]:
         """Return the energies of the curves of the site."""
         energy, grid_w = self.words["energy"], shown.grid_w
-        drawn = energy_wh([power_w and max(0, power_w) for power_w in grid_w])
-        fed = energy_wh([power_w and max(0, -power_w) for power_w in grid_w])
+        drawn = shown.energy_wh([power_w and max(0, power_w) for power_w in grid_w])
+        fed = shown.energy_wh([power_w and max(0, -power_w) for power_w in grid_w])
         return {
-            "sun": energy.format(kwh=self._kwh(energy_wh(shown.sun_w))),
-            "cars": energy.format(kwh=self._kwh(energy_wh(shown.cars_w))),
-            "house": energy.format(kwh=self._kwh(energy_wh(shown.house_w))),
+            "sun": energy.format(kwh=self._kwh(shown.energy_wh(shown.sun_w))),
+            "cars": energy.format(kwh=self._kwh(shown.energy_wh(shown.cars_w))),
+            "house": energy.format(kwh=self._kwh(shown.energy_wh(shown.house_w))),
             "grid": self.words["grid_energy"].format(drawn=self._kwh(drawn), fed=self._kwh(fed)),
         }
 
@@ -177,7 +177,7 @@ class DayPages(FormPages):
         language = self._settings.language
         return ConnectorPanel(
             one.title,
-            self.words["energy"].format(kwh=self._kwh(energy_wh(one.powers_w))),
+            self.words["energy"].format(kwh=self._kwh(shown.energy_wh(one.powers_w))),
             plots.of_power(one),
             plots.of_limit(one),
             self._rows(shown, one.powers_w),
