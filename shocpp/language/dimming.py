@@ -19,22 +19,22 @@ DIMMING = {
         "gedimmt.",
     },
     "en": {
-        "dimmed": "The grid operator dims since {since}: all chargers together get {watts} W from "
-        "the grid at most.",
-        "dimmed_by_loss": "All chargers together get {watts} W from the grid at most since "
-        "{since}, because the grid operator's signal is lost.",
-        "free": "The grid operator does not dim now. While he does, all chargers together get "
+        "dimmed": "The grid operator has been dimming since {since}: all chargers together get "
         "{watts} W from the grid at most.",
-        "no_signal": "The grid operator has sent no signal yet. While he dims, all chargers "
+        "dimmed_by_loss": "Since {since}, all chargers together get {watts} W from the grid at "
+        "most, because the grid operator's signal is lost.",
+        "free": "The grid operator is not dimming now. While it does, all chargers together get "
+        "{watts} W from the grid at most.",
+        "no_signal": "The grid operator has sent no signal yet. While it dims, all chargers "
         "together get {watts} W from the grid at most.",
-        "lost_hold_dimmed": "The grid operator's signal is lost since {since}. Meanwhile the last "
-        "state holds: dimmed.",
-        "lost_hold_free": "The grid operator's signal is lost since {since}. Meanwhile the last "
-        "state holds: not dimmed.",
-        "lost_dimmed": "The grid operator's signal is lost since {since}. Meanwhile the chargers "
-        "are dimmed.",
-        "lost_free": "The grid operator's signal is lost since {since}. Meanwhile the chargers are "
-        "not dimmed.",
+        "lost_hold_dimmed": "The grid operator's signal has been lost since {since}. Meanwhile the "
+        "last state holds: dimmed.",
+        "lost_hold_free": "The grid operator's signal has been lost since {since}. Meanwhile the "
+        "last state holds: not dimmed.",
+        "lost_dimmed": "The grid operator's signal has been lost since {since}. Meanwhile the "
+        "chargers are dimmed.",
+        "lost_free": "The grid operator's signal has been lost since {since}. Meanwhile the "
+        "chargers are not dimmed.",
     },
 }
 """The sentences of the present dimming, by `site.dimming.state_key` and `loss_key`."""

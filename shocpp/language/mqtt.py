@@ -10,7 +10,7 @@ NAMES = {
         "error": "Fehler",
         "fallback": "Ersatzwert in Kraft",
         "limit": "Limit",
-        "mode": "Lademodus",
+        "mode": "Ladeart",
         "plug": "Kabel",
         "power": "Leistung",
         "reviews": "Offene Fälle",
@@ -59,12 +59,13 @@ REFUSALS = {
         "charger": "{topic}: eine solche Wallbox gibt es hier nicht; die Topics der Zustände "
         "zeigen, wie ihr Name geschrieben wird",
         "connector": "{charge_point} hat keinen Anschluss {connector}; es gibt {connectors}",
-        "mode": "{value} ist kein Modus; möglich sind {modes}, und default nimmt die Wahl zurück",
+        "mode": "{value} ist keine Ladeart; möglich sind {modes}, und default nimmt die Wahl "
+        "zurück",
         "limit": "{value} ist kein Limit; möglich sind ganze Ampere von {min_a} bis {max_a}, 0 für "
         "eine Pause und off für kein Limit",
         "charge": "{value} ist kein Schalter; möglich sind ON und OFF",
         "nothing_to_pause": "{charge_point} hat keinen Ladevorgang, der anzuhalten wäre; den "
-        "nächsten verhindert der Modus off",
+        "nächsten verhindert die Ladeart off",
         "no_sun": "solar braucht einen Zähler am Hausanschluss; er gehört in die site.json",
         "no_account": "ein Start per MQTT hat hier kein Konto; es gehört unter start_as in die "
         "mqtt.json",

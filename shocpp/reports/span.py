@@ -285,7 +285,7 @@ _WORDS = {
         "account": "Account:",
         "total": "Total:",
         "amounts": "Amounts of transactions; base fees and sums to pay are those of the months.",
-        "solar": ", of it solar {} kWh",
+        "solar": ", of which solar {} kWh",
         "unpriced": "without a price: {} kWh",
         "unassigned": "Not assigned: {} kWh (unknown cards)",
         "under_review": "Under review, not in the sums: {}",

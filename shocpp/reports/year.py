@@ -179,7 +179,7 @@ _WORDS = {
         "many": "transactions",
         "closed": "closed",
         "open": "open",
-        "solar": "of it solar",
+        "solar": "of which solar",
     },
 }
 
@@ -226,7 +226,7 @@ def _sums(lines: tuple[Line, ...] | list[Line], language: str) -> str:
 def csv_of_year(statement: Year, language: str) -> Iterator[str]:
     """Yield the year as CSV for people, as in `csv_format.py`: one line per account and month."""
     write = csv_lines(";" if language == "de" else ",")
-    solar_title = ("kWh davon Solar",) if language == "de" else ("kWh of it solar",)
+    solar_title = ("kWh davon Solar",) if language == "de" else ("kWh of which solar",)
     titles = (*_CSV_HEADERS[language], *(solar_title if statement.has_solar else ()))
     yield BYTE_ORDER_MARK + write(titles)
     for line in statement.lines:

@@ -87,7 +87,7 @@ def test_two_cars_share_8_kilowatts(site: LimitedSite, serve: Serve) -> None:
         wait_for(lambda: power_w(chargers) <= 8300, DIMMED_S)
         with Watch(lambda: power_w(chargers), 8300) as watch:
             wait_for(lambda: [charger.drawn_a for charger in chargers] == [6, 6], DIMMED_S)
-            assert "The grid operator dims since" in healthz(server)
+            assert "The grid operator has been dimming since" in healthz(server)
             assert reasons(site) == {
                 "6 A: der Netzbetreiber begrenzt alle Wallboxen zusammen auf 8300 W"
             }
@@ -122,7 +122,7 @@ def test_a_narrow_dimming_leaves_one_car_over_a_kill_of_the_server(
             server.restart()
             with Watch(lambda: power_w(chargers), 4200) as watch:
                 wait_for(lambda: "lost since" in healthz(server), 25)
-                assert "The grid operator dims since" in healthz(server)
+                assert "The grid operator has been dimming since" in healthz(server)
                 assert max(charger.drawn_a for charger in chargers) == 6
             assert watch.longest_s == 0
     (logged,) = site.home.query("SELECT source, ended_ms FROM dimming")

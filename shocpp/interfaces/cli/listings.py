@@ -315,7 +315,7 @@ def _sums_of_sessions(rows: Sequence[dict[str, Any]], display: Display) -> Itera
     ]
     solar = [row["solar_wh"] for row in counted if row["solar_wh"] is not None]
     if solar:
-        parts.append(f"{display.kwh(sum(solar))} kWh of it solar")
+        parts.append(f"of which {display.kwh(sum(solar))} kWh solar")
     if amounts:
         parts.append(f"{display.euro(sum(amounts))} EUR")
         if len(amounts) < len(counted):

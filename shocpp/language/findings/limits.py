@@ -169,7 +169,7 @@ LIMITS = {
         "posts the values",
         "meter_absent": "the meter does not notice cars, so its values count as the load of the "
         "house alone; if it measures the chargers, too, check url and paths in {file}",
-        "dim_lost": "the grid operator's signal is lost since {since}; {state}; {mend}",
+        "dim_lost": "the grid operator's signal has been lost since {since}; {state}; {mend}",
         "dim_never": "no signal of the grid operator has come yet; {mend}; test once that it "
         "arrives",
         "dim_holds_dimmed": "meanwhile the last state holds: dimmed",

@@ -22,7 +22,7 @@ ACCOUNT_STATEMENTS = {
         "back": "Zurück zum Konto",
     },
     "en": {
-        "of_sun": "of it solar {kwh} kWh",
+        "of_sun": "of which solar {kwh} kWh",
         "title": "Statements",
         "intro": "A month that is not closed yet is provisional. To close it: shocpp close",
         "provisional": "provisional",

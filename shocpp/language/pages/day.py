@@ -3,13 +3,13 @@
 DAY = {
     "de": {
         "title": "Der Tag",
-        "title_of": "Der {day}",
+        "title_of": "Verlauf am {day}",
         "back_to_site": "Zu den Limits",
         "back_to_account": "Mein Konto",
         "other_days": "Andere Tage",
         "earlier": "Früher: {day}",
         "later": "Später: {day}",
-        "no_values": "Von diesem Tag gibt es keine Werte. Sie bleiben {days} Tage.",
+        "no_values": "Für diesen Tag gibt es keine Werte. Aufbewahrt werden sie {days} Tage.",
         "no_own_values": "An diesem Tag hat hier kein Auto mit deinen Karten geladen, oder seine "
         "Werte sind älter als {days} Tage.",
         "so_far": "Bis {time}; die Seite zeigt Neueres, wenn du sie neu lädst.",
@@ -33,7 +33,7 @@ DAY = {
         "limit": "Limit",
         "no_limits": "Für dieses Auto gab es kein Limit.",
         "set_points": "Limits und Gründe",
-        "mode": "Modus",
+        "mode": "Ladeart",
         "reason": "Limit mit Grund",
         "connector": "Wallbox",
         "csv_of_powers": "Werte je 5 Minuten (CSV)",
@@ -49,7 +49,7 @@ DAY = {
         "other_days": "Other days",
         "earlier": "Earlier: {day}",
         "later": "Later: {day}",
-        "no_values": "There are no values of this day. They stay for {days} days.",
+        "no_values": "There are no values of this day. They are kept for {days} days.",
         "no_own_values": "No car has charged here with your cards on this day, or its values are "
         "older than {days} days.",
         "so_far": "Until {time}; load the page again for newer values.",

@@ -4,15 +4,15 @@ MODE_FORM = {
     "de": {
         "choose_mode": "Ladeart wählen",
         "mode": "Ladeart",
-        "fast_hint": "so schnell, wie der Anschluss erlaubt",
+        "fast_hint": "so schnell, wie es der Anschluss erlaubt",
         "min_hint": "immer ein wenig, mit Sonne mehr",
         "solar_hint": "nur, was die Sonne übrig lässt",
         "off_hint": "lädt nicht",
         "kwh": "kWh ab jetzt",
         "ready_by": "fertig bis",
         "mode_until": "gilt bis",
-        "mode_hint": "Hat das Auto diese kWh, macht es Pause. Ohne Ende gilt die Ladeart, bis es "
-        "wegfährt.",
+        "mode_hint": "Hat das Auto diese kWh geladen, pausiert es. Ohne Uhrzeit gilt die Ladeart, "
+        "bis es wegfährt.",
         "set_mode": "Setzen",
         "default_mode": "Wie voreingestellt",
     },
@@ -26,8 +26,8 @@ MODE_FORM = {
         "kwh": "kWh from now on",
         "ready_by": "ready by",
         "mode_until": "ends at",
-        "mode_hint": "Once the car has these kWh, it pauses. Without an end the mode ends when it "
-        "leaves.",
+        "mode_hint": "Once the car has these kWh, it pauses. Without a time, the mode ends when the "
+        "car leaves.",
         "set_mode": "Set",
         "default_mode": "As by default",
     },

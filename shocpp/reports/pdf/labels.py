@@ -222,7 +222,7 @@ WORDS: dict[str, dict[str, str]] = {
         "month_": "Month",
         "transactions_": "Transactions",
         "energy_": "Energy\nkWh",
-        "solar_": "of it solar\nkWh",
+        "solar_": "of which solar\nkWh",
         "amount_": "Energy\nEUR",
         "fees_": "Base fee\nEUR",
         "vat_": "VAT\nEUR",

@@ -200,7 +200,7 @@ COLUMNS = (
     Column(
         "solar_wh",
         Api("integer?", "The part of the energy that is not from the grid; null: unknown.", 12400),
-        Csv("known_kwh", {"de": "davon Solar kWh", "en": "of it solar kWh"}),
+        Csv("known_kwh", {"de": "davon Solar kWh", "en": "of which solar kWh"}),
         Pdf("known_kwh", {"de": "davon\nSolar kWh", "en": "of it\nsolar kWh"}, 44, right=True),
         is_solar=True,
     ),

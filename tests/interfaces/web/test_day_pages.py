@@ -102,7 +102,7 @@ def test_the_files_have_the_same_values(server: Server) -> None:
     assert [house, *cars] == ["0,000", "0,000", "", "8,280", "12"]
     day = yesterday(server.home)
     head, *rows = rows_of(server, f"{base}/limits.csv")
-    assert head == ["Zeit", "Zeit (UTC)", "Wallbox", "Modus", "Limit (A)", "Limit mit Grund"]
+    assert head == ["Zeit", "Zeit (UTC)", "Wallbox", "Ladeart", "Limit (A)", "Limit mit Grund"]
     assert [row[0] for row in rows] == sorted(row[0] for row in rows)
     night = [row[2:] for row in rows if row[0] == f"{day:%d.%m.%Y} 19:00:00"]
     sentence = "16 A: mehr ist nicht erlaubt"
@@ -151,7 +151,7 @@ def test_what_is_no_day_of_the_past_is_not_there(server: Server, name: str, endi
 
 def test_a_day_without_values_says_so_and_days_lead_to_their_neighbours(server: Server) -> None:
     admin, home = PageBrowser(server), server.home
-    assert "Von diesem Tag gibt es keine Werte. Sie bleiben 14 Tage." in words_of(
+    assert "Für diesen Tag gibt es keine Werte. Aufbewahrt werden sie 14 Tage." in words_of(
         admin.text("/site/day/2000-01-01")
     )
     text = admin.text(f"/site/day/{yesterday(home)}")

@@ -371,9 +371,9 @@ def test_the_solar_energy_of_sessions_and_months_is_shown_where_it_is_known(own:
     text = own.driver.text(f"/account?month={month.name}")
     rows_ = rows_of(text, 0)
     sessions = [row[0] for row in rows_ if len(row) == 4]
-    assert [session.count("of it solar 1.000 kWh") for session in sessions] == [0, 1]
-    assert ["of it solar", "1.000", ""] in rows_
-    assert text.count("of it solar 1.000 kWh") >= 2
+    assert [session.count("of which solar 1.000 kWh") for session in sessions] == [0, 1]
+    assert ["of which solar", "1.000", ""] in rows_
+    assert text.count("of which solar 1.000 kWh") >= 2
 
 
 def test_the_running_session_is_shown_with_the_way_to_its_stop(own: Site) -> None:

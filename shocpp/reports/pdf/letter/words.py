@@ -67,7 +67,7 @@ WORDS: dict[str, dict[str, str]] = {
             "Printed anew in the present layout. The print of the month's closing remains valid."
         ),
         "without_price": "without a price",
-        "of_sun": "of it solar",
+        "of_sun": "of which solar",
         "surcharge": "Surcharge of the tariff",
         "added_tax": "plus VAT {rate} on net {net}",
         "included_tax": "including VAT {rate}: {vat} EUR, net {net} EUR",

@@ -234,7 +234,7 @@ _WORDS = {
         "column_number": "Statement\nno.",
         "column_transactions": "Transactions",
         "column_energy": "Energy\nkWh",
-        "column_solar": "of it solar\nkWh",
+        "column_solar": "of which solar\nkWh",
         "column_total": "Amount\nEUR",
         "column_kind": "Kind",
         "column_paid": "paid on",

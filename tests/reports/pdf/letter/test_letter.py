@@ -116,7 +116,7 @@ def test_solar_energy_is_a_line_of_the_sums_and_a_column_of_the_annex(tmp_path: 
     cells = [cell for cell in annex.split() if cell in ("12,345", "0,000")]
     assert cells == ["12,345", "0,000", "12,345"]
     english = letter(tmp_path, rows, account_of(rows, solar_wh=12_345), language="en")
-    assert "of it solar 12.345" in english.first
+    assert "of which solar 12.345" in english.first
     # Without any, there is no word of it.
     assert "solar" not in letter(tmp_path, rows, account_of(rows)).words.casefold()
 
