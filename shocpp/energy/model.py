@@ -80,12 +80,14 @@ class SiteReading(NamedTuple):
 class Observed(NamedTuple):
     """The currents that a charger has reported of a connector, in the order of its own phases.
 
-    `is_of_phases` is False if they follow from a power or a total, equal on all phases.
+    `is_of_phases` is False if they follow from a power or a total, equal on all phases. `least_ma`
+    is what it draws at least over all phases, None for the sum of the currents.
     """
 
     currents_ma: tuple[int, ...]
     measured_ms: int
     is_of_phases: bool = True
+    least_ma: int | None = None
 
 
 class Session(NamedTuple):

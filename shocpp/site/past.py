@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shocpp.energy.model import METER_ABSENT, METER_NONE, VOLT, Connector, Key, PerPhase
 from shocpp.energy.standing import is_settled
 from shocpp.energy.state.model import Decision
-from shocpp.ledger.solar import SiteMinute
+from shocpp.ledger.solar import GAP_MS, SiteMinute
 from shocpp.site.facts.gathering import Gathered
 from shocpp.site.history.memory import HistoryMemory
 from shocpp.site.minutes import Minutes
@@ -63,7 +63,7 @@ class Past:
     ) -> PastRows:
         """Return the rows that this decision adds."""
         powers_w = {
-            one.key: _power_w(decision, one)
+            one.key: _power_w(decision, one, moment_ms)
             for one in gathered.facts.connectors
             if one.session is not None
         }
@@ -115,10 +115,21 @@ def first_peak_day(moment_ms: int) -> str:
     return _day(moment_ms - PEAK_DAYS * DAY_MS)
 
 
-def _power_w(decision: Decision, connector: Connector) -> int:
-    """Return the power that the car of a connector draws, by what was reported last."""
-    memory = decision.state.connectors.get(connector.key)
-    return 0 if memory is None else (memory.drawn_ma or 0) * VOLT // 1_000
+def _power_w(decision: Decision, connector: Connector, moment_ms: int) -> int:
+    """Return the power that the car of a connector draws, by what was reported last.
+
+    It is 0 where nothing was reported for GAP_MS: a charger that is away, or has lost the stop of
+    its transaction, would draw for ever, and make the grid's part of all others smaller.
+    """
+    memory, observed = decision.state.connectors.get(connector.key), connector.observed
+    if memory is None or memory.drawn_ma is None:
+        return 0
+    # The clock may have been set back.
+    if abs(moment_ms - memory.drawn_ms) > GAP_MS:
+        return 0
+    # Too little is safe: of its own energy, a session knows how much it was (`ledger.solar`).
+    least_ma = None if observed is None else observed.least_ma
+    return (memory.drawn_ma if least_ma is None else least_ma) * VOLT // 1_000
 
 
 def _imported_w(decision: Decision) -> int | None:

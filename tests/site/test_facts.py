@@ -278,7 +278,7 @@ def test_readings_and_set_points_are_passed_on(desk: Desk) -> None:
         ((16_000, 15_000, 14_000), None, 3, Observed((16_000, 15_000, 14_000), 900_000)),
         ((16_000, None, None), None, 1, Observed((16_000,), 900_000)),
         # One value of three is a total, or that of one phase.
-        ((16_000, None, None), None, 3, Observed((16_000,) * 3, 900_000, is_of_phases=False)),
+        ((16_000, None, None), None, 3, Observed((16_000,) * 3, 900_000, False, 16_000)),
         ((16_000, None, 9_000), None, 3, Observed((16_000, 0, 9_000), 900_000)),
         ((16_000, None, None), 3_680, 3, Observed((16_000, 0, 0), 900_000)),
         ((16_000, None, None), 11_040, 3, Observed((16_000,) * 3, 900_000)),

@@ -7,9 +7,12 @@ import pytest
 from shocpp.clock import now_ms
 from shocpp.ledger.solar import MINUTE_MS, SiteMinute
 from shocpp.site import ticks
+from shocpp.store.charge_points import identities
 from shocpp.store.database import Database, open_database
-from shocpp.store.site import minutes
-from tests.site.test_ticks import leader, post
+from shocpp.store.keys import NO_KEYS
+from shocpp.store.site import minutes, observed
+from shocpp.store.site.observed import Seen
+from tests.site.test_ticks import connect_charging, leader, post
 from tests.world.home import Home
 from tests.world.limits import write_site
 
@@ -74,3 +77,33 @@ def test_a_minute_in_which_the_meter_falls_silent_has_no_import(day: Day) -> Non
     day.go_on(25, 10_000)
     known = {row.minute: row.imported_mwh is not None for row in day.stored()}
     assert known == {0: False, 1: True, 2: False, 3: False, 4: False, 5: True}
+
+
+def report(day: Day, db: Database, seen: Seen) -> None:
+    """Let the first charger report a current now."""
+    with db.writing(keys=NO_KEYS):
+        row = identities.enter(db, "p1", day.moment_ms)
+        observed.record(db, row, 1, seen._replace(measured_ms=day.moment_ms), day.moment_ms)
+
+
+def test_a_car_of_which_nothing_is_heard_any_more_draws_nothing(day: Day, db: Database) -> None:
+    """Its stop is lost, or it is away: for others, its current would count as solar for ever."""
+    connect_charging(db, 1)
+    day.moment_ms += MINUTE_MS
+    report(day, db, Seen((16_000, 16_000, 16_000), None, None, 0))
+    day.go_on(13, 10_000)
+    with db.writing(keys=NO_KEYS):
+        db.execute("DELETE FROM connection")
+    day.go_on(17 * 12, 10_000)
+    cars = [row.cars_mwh for row in day.stored()]
+    assert cars[:14] == [184_000] * 14
+    assert cars[-1] == 0
+
+
+def test_a_current_that_may_be_that_of_one_phase_counts_once(day: Day, db: Database) -> None:
+    """For the limits it counts on each phase; the energy of a car must not be three times it."""
+    connect_charging(db, 1)
+    day.moment_ms += MINUTE_MS
+    report(day, db, Seen((15_000, None, None), None, None, 0))
+    day.go_on(13, 10_000)
+    assert [row.cars_mwh for row in day.stored()] == [57_500]

@@ -37,7 +37,7 @@ def observed_of(report: ObservedCurrent, phases: int) -> Observed | None:
         if missing == phases - 1 and missing and power_ma is None:
             # The only value of a charger on three phases may be that of one, or a total.
             highest = max(current or 0 for current in reported)
-            return Observed((highest,) * phases, measured_ms, is_of_phases=False)
+            return Observed((highest,) * phases, measured_ms, is_of_phases=False, least_ma=highest)
         rest = max((power_ma or 0) - known, 0) // missing if missing else 0
         currents = tuple(rest if current is None else current for current in reported)
         return Observed(currents, measured_ms)
