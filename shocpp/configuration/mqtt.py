@@ -107,7 +107,7 @@ def _mqtt(content: Located, folder: Path) -> MqttConf:
     if "host" not in keys:
         raise content.error("has no host: write the name or the address of the broker")
     tls = _tls(keys["tls"], folder) if "tls" in keys else None
-    user = keys["user"].text() if "user" in keys else None
+    user = _user(keys["user"]) if "user" in keys else None
     password = _password(keys["password"]) if "password" in keys else None
     # MQTT 3.1.1 §3.1.2.9 forbids a password without a user's name.
     if password is not None and user is None:
@@ -130,9 +130,11 @@ def _host(member: Located) -> str:
     # paho would end for a name with a label that no name server knows.
     is_name = all(1 <= len(label) <= _LONGEST_LABEL for label in host.split("."))
     if any(sign in host for sign in " /@") or not host.isascii() or not is_name:
+        # It may have a password: mqtt://shocpp:password@192.168.1.5.
+        found = "" if "@" in host else f", not {quoted(host)}"
         raise member.error(
-            f"must be a name or an address such as 192.168.1.5, not {quoted(host)}; the port and "
-            "the user have keys of their own"
+            f"must be a name or an address such as 192.168.1.5{found}; port, user and password "
+            "have keys of their own"
         )
     return host
 
@@ -153,6 +155,13 @@ def _tls(member: Located, folder: Path) -> Tls | None:
     if "ca" not in keys:
         raise member.error("has no ca; write true for the authorities of this system")
     return Tls(folder / Path(keys["ca"].text()).expanduser())
+
+
+def _user(member: Located) -> str:
+    # An object may have the password, too.
+    if not isinstance(member.value, str):
+        raise member.error("must be a text; the password has a key of its own")
+    return member.text()
 
 
 def _password(member: Located) -> str:

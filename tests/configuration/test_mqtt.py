@@ -76,6 +76,11 @@ REFUSED: list[tuple[dict[str, object], str]] = [
     ({"host": "mqtt://x"}, "host must be a name or an address such as 192.168.1.5, not 'mqtt://x'"),
     ({"host": "a..b"}, "host must be a name or an address"),
     ({"host": "x" * 64}, "host must be a name or an address"),
+    (
+        {"host": "mqtt://shocpp:geheim@broker"},
+        "host must be a name or an address such as 192.168.1.5; port, user and password have keys",
+    ),
+    (HOST | {"user": {"name": "x", "password": "geheim"}}, "user must be a text; the password has"),
     (HOST | {"port": 0}, "port must be a whole number 1..65535, not 0"),
     (HOST | {"port": "1883"}, "port must be a whole number 1..65535, not '1883'"),
     (HOST | {"port": True}, "port must be a whole number 1..65535, not True"),

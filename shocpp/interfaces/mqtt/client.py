@@ -3,7 +3,7 @@
 The will of the connection is `offline` in the topic `<prefix>/status`, and each connect publishes
 `online` there. All leaders of an installation have the same client id: the broker then ends the
 connection of a former leader, and publishes its will, before it accepts the next one (MQTT 3.1.1
-§3.1.4). An `offline` that comes nevertheless, such as that of another program, is corrected.
+§3.1.4). What comes there nevertheless, such as the `offline` of another program, is corrected.
 """
 
 import hashlib
@@ -177,7 +177,8 @@ class MqttClient:
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         if message.topic == self._status:
             # A retained one is from before our own `online`.
-            is_wrong = message.payload == OFFLINE and not message.retain
+            # Any other text would be no availability, and an empty one deletes ours.
+            is_wrong = message.payload != ONLINE and not message.retain
             if is_wrong and not self._is_stopped:
                 self.publish(self._status, ONLINE, retain=True)
             return

@@ -16,7 +16,7 @@ from shocpp.errors import StoreUnavailable, UsageError
 from shocpp.interfaces.mqtt.session import Session
 from shocpp.settings import Settings
 from shocpp.site.inputs.dim_signal import note_dimmed, note_lost
-from shocpp.site.inputs.messages import record_message
+from shocpp.site.inputs.messages import MOST_BYTES, record_message
 from shocpp.store.database import Database
 
 
@@ -62,7 +62,8 @@ class Inputs:
         """Keep a message until it is stored."""
         # A meter may send ten times a second, and each stored reading wakes the leader.
         with self._lock:
-            self._waiting[topic] = Waiting(payload, now_ms(), is_retained)
+            # A longer payload stays too long.
+            self._waiting[topic] = Waiting(payload[: MOST_BYTES + 1], now_ms(), is_retained)
         self._wake()
 
     # -- for the companion -------------------------------------------------------------------------

@@ -125,13 +125,14 @@ def test_the_will_of_a_process_that_hangs_comes_before_the_next_one_is_online(
     wait_for(lambda: household.payloads(STATUS) == [b"online", b"offline", b"online"])
 
 
-def test_an_offline_of_somebody_else_is_corrected(
-    broker: Broker, household: Household, connect: Connect
+@pytest.mark.parametrize("wrong", ["offline", "ONLINE", "", "\xff" * 1000])
+def test_a_status_of_somebody_else_is_corrected(
+    broker: Broker, household: Household, connect: Connect, wrong: str
 ) -> None:
     connect(conf_of(broker))
     wait_for(lambda: household.newest(STATUS) == b"online")
-    household.publish(STATUS, "offline", retain=True)
-    wait_for(lambda: household.payloads(STATUS) == [b"online", b"offline", b"online"])
+    household.publish(STATUS, wrong, retain=True)
+    wait_for(lambda: household.payloads(STATUS) == [b"online", wrong.encode(), b"online"])
 
 
 def test_it_connects_again_after_the_broker_was_gone(broker: Broker, connect: Connect) -> None:
