@@ -13,6 +13,7 @@ from shocpp.errors import ConfigError
 from shocpp.language.site import meter_text, reason_of, reason_text, standing_text
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
+from shocpp.site.history.day import grid_power_w
 from shocpp.site.inputs.dim_signal import DimPresent, dim_present
 from shocpp.site.rules import site_conf
 from shocpp.store import properties
@@ -78,6 +79,7 @@ class SitePresent(NamedTuple):
                   `meter_key` is its verdict
     is_fallback   True while limits do without the meter
     reading_ma    the newest reading of each phase, `reading_ms` its time; None without one
+    grid_w        the power of that reading, negative for export
     house_ma      the load of the house that the last decision assumes
     connectors    in the order of the names of their chargers
     choices       all limits that people have chosen
@@ -97,6 +99,7 @@ class SitePresent(NamedTuple):
     connectors: tuple[ConnectorPresent, ...]
     choices: tuple[LimitChoice, ...]
     dim: DimPresent | None = None
+    grid_w: int | None = None
 
 
 def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
@@ -129,6 +132,7 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
         tuple(sorted(connectors, key=lambda one: (natural_order(one.name), one.connector_id))),
         choices,
         dim_present(db, conf, now_ms),
+        None if conf is None or reading is None else grid_power_w(reading, sum(conf.rules.split)),
     )
 
 

@@ -243,6 +243,8 @@ def _head(
             currents = ", ".join(amperes(ma, language) for ma in present.reading_ma)
             age = f": {currents}, {max(0, moment_ms - present.reading_ms) // 1000} s ago"
         lines.append(f"meter    {present.meter}{age}")
+    if present.grid_w is not None:
+        lines.append(f"grid     {present.grid_w} W")
     if present.house_ma is not None:
         currents = ", ".join(amperes(ma, language) for ma in present.house_ma)
         lines.append(f"house    {currents}")

@@ -26,8 +26,8 @@ MODE_FORM = {
         "kwh": "kWh from now on",
         "ready_by": "ready by",
         "mode_until": "ends at",
-        "mode_hint": "Once the car has these kWh, it pauses. Without a time, the mode ends when the "
-        "car leaves.",
+        "mode_hint": "Once the car has these kWh, it pauses. Without a time, the mode ends when "
+        "the car leaves.",
         "set_mode": "Set",
         "default_mode": "As by default",
     },

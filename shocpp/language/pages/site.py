@@ -38,6 +38,8 @@ SITE = {
         "no_common_limit": "Es gibt kein Limit für alle zusammen, nur für Gruppen oder einzelne "
         "Wallboxen.",
         "no_limit_of_phase": "Für die Phasen gibt es kein Limit.",
+        "imported": "Aus dem Netz kommen {kilowatts} kW.",
+        "exported": "Ins Netz gehen {kilowatts} kW.",
         "meter": "Zähler",
         "reading_age": "letzter Wert vor {age}",
         "no_reading": "noch kein Wert",
@@ -84,6 +86,8 @@ SITE = {
         "no_common_limit": "There is no limit for all together, only for groups or single "
         "chargers.",
         "no_limit_of_phase": "The phases have no limit.",
+        "imported": "{kilowatts} kW come from the grid.",
+        "exported": "{kilowatts} kW go into the grid.",
         "meter": "Meter",
         "reading_age": "last value {age} ago",
         "no_reading": "no value yet",

@@ -148,12 +148,13 @@ def test_the_site_has_meter_house_and_each_connector_with_its_reason(home: Home)
     lines = output(home, "site").splitlines()
     assert lines[0] == "limit    35 A on each phase"
     assert lines[1].startswith("meter    the meter is all right: 18.4 A, 14.2 A, 10 A, ")
-    assert lines[2] == "house    8.4 A, 4.2 A, 0 A"
-    assert lines[4].startswith("CONNECTOR")
-    assert lines[5].split("  ")[0] == "garage/1"
+    assert lines[2:4] == ["grid     9798 W", "house    8.4 A, 4.2 A, 0 A"]
+    assert lines[5].startswith("CONNECTOR")
+    assert lines[6].split("  ")[0] == "garage/1"
     for words in ("6 A: three cars share 20 A", "keeps the limit", "5.8 A", "L1 L2 L3", "17"):
-        assert words in lines[5]
+        assert words in lines[6]
     present = json.loads(output(home, "site", "--json"))
+    assert present["grid_w"] == 9_798
     assert present["house_ma"] == [8_400, 4_200, 0]
     assert present["connectors"][0]["reason_key"] == "shares"
 

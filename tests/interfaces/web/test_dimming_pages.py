@@ -95,7 +95,9 @@ def test_a_dimming_is_shown_with_its_begin_everywhere(server: Server) -> None:
         text = browser.text("/site")
         assert "Der Netzbetreiber dimmt seit 01.12.2026 12:00: Alle Wallboxen" in words_of(text)
         assert '<a href="/site/dimmings"' in text
-    assert "has been dimming since 2026-12-01 12:00: all chargers together get 4200 W" in healthz(server)
+    assert "has been dimming since 2026-12-01 12:00: all chargers together get 4200 W" in healthz(
+        server
+    )
     ended = server.home.run("shocpp", "site", env={"SHOCPP_LANG": "en"})
     assert "dimming  The grid operator has been dimming since 2026-12-01 12:00" in ended.stdout
     dim = json.loads(server.home.run("shocpp", "site", "--json").stdout)["dim"]

@@ -107,6 +107,7 @@ def test_the_site_is_shown_by_phase_with_its_meter(server: Server) -> None:
     store_set_points(server.home, [set_point("garage", 1, 10_000, "chosen")])
     words = words_of(PageBrowser(server).text("/site"))
     assert "Je Phase sind höchstens 35 A erlaubt." in words
+    assert "Aus dem Netz kommen 9,80 kW." in words
     assert "L1 18,4 A 8,4 A 10 A L2 14,2 A 4,2 A 10 A L3 10 A 0 A 10 A" in words
     assert re.search(r"der Zähler ist in Ordnung, letzter Wert vor \d+ s", words)
     assert "Ersatzbetrieb" not in words

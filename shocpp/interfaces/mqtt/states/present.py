@@ -12,7 +12,6 @@ from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.choices.wishes import wishes
-from shocpp.site.history.day import grid_power_w
 from shocpp.site.inputs.dim_signal import dim_present
 from shocpp.site.present import chosen_of, site_present
 from shocpp.site.rules import site_conf
@@ -21,7 +20,7 @@ from shocpp.store.charge_points import charging, present
 from shocpp.store.charge_points.charging import ConnectorState
 from shocpp.store.charge_points.present import PresentChargePoint, Running
 from shocpp.store.database import Database
-from shocpp.store.site import chargers, limits, readings, set_points
+from shocpp.store.site import chargers, limits, set_points
 from shocpp.store.site.chargers import SiteCharger
 from shocpp.store.site.limits import LimitChoice
 from shocpp.store.site.set_points import StoredSetPoint
@@ -255,10 +254,8 @@ def _allowed_ma(row: StoredSetPoint | None) -> int | None:
 def read_site(db: Database, settings: Settings, now_ms: int) -> SiteFigures:
     """Return the figures of the site."""
     now, conf = site_present(db, settings, now_ms), site_conf(db, settings)
-    reading, power_w = readings.newest(db), None
     is_true = now.is_decided and now.meter_key in TRUE_METERS
-    if conf is not None and reading is not None and is_true:
-        power_w = grid_power_w(reading, sum(conf.rules.split))
+    power_w = now.grid_w if is_true else None
     has_meter = conf is not None and conf.meter is not None
     dim = dim_present(db, conf, now_ms)
     is_dimmed = None if dim is None else dim.is_dimmed

@@ -40,6 +40,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     add_form,
 )
 from shocpp.language.dates import local_datetime
+from shocpp.language.figures import decimal
 from shocpp.language.modes import mode_options
 from shocpp.language.page import SENTENCES, age
 from shocpp.language.pages.modes import MODE_FORM
@@ -205,6 +206,7 @@ class LimitPages(FormPages):
             limit_of_site=self._limit_of_site(present, has_groups=bool(conf and conf.rules.groups)),
             meter=self._meter(present, moment_ms),
             has_meter=present.meter_key != METER_NONE,
+            grid=self._grid(present.grid_w),
             is_meter_good=present.meter_key in (METER_GOOD, METER_NONE),
             phases=phase_rows(present, self._settings.language),
             groups=group_rows(conf, present, self._settings.language),
@@ -241,6 +243,13 @@ class LimitPages(FormPages):
         if present.limit_ma is None:
             return self.words["no_common_limit" if has_groups else "no_limit_of_phase"]
         return self.words["limit_of_phase"].format(limit=self._amperes(present.limit_ma))
+
+    def _grid(self, power_w: int | None) -> str:
+        """Return the power from the grid or into it, empty if it is not known."""
+        if power_w is None:
+            return ""
+        kilowatts = decimal(round(abs(power_w) / 10), 2, self._settings.language)
+        return self.words["exported" if power_w < 0 else "imported"].format(kilowatts=kilowatts)
 
     def _meter(self, present: SitePresent, moment_ms: int) -> str:
         """Return the verdict on the meter, and the age of its newest value."""
