@@ -1,5 +1,6 @@
 """Properties of cars that follow the sun, at any sun, in any order and in any mode."""
 
+import json
 import random
 from collections.abc import Iterator
 from itertools import pairwise
@@ -8,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shocpp.energy.model import ALL_PHASES, FAST, MIN, MODES, OFF, SOLAR, SiteRules, Switching, Wish
+from shocpp.energy.state.clock_steps import not_after
+from shocpp.energy.state.text import state_text
 from tests.world.power.cars import Car
 from tests.world.power.chargers import Answers, Charger
 from tests.world.power.meter import Meter
-from tests.world.power.simulation import Simulation
+from tests.world.power.simulation import BEGINS_MS, Remembering, Simulation
 from tests.world.power.sun.day import sunny
 from tests.world.power.sun.roof import EVERY_S, Roof
 
@@ -137,3 +140,25 @@ def test_any_change_of_mode_counts_at_once(seed: int) -> None:
         for charger in simulation.chargers.values():
             if charger.wish.mode == OFF:
                 assert simulation.point(charger.name).limit_ma == 0, simulation.trace(HOUR_S)
+
+
+def moments_of(value: object) -> Iterator[int]:
+    """Yield the moments of a state: whole numbers as large as the clock."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list):
+        for one in value:
+            yield from moments_of(one)
+    elif isinstance(value, int) and value > BEGINS_MS // 2:
+        yield value
+
+
+@settings(max_examples=5)
+@given(SEEDS, st.integers(1, 2 * HOUR_S))
+def test_no_moment_is_after_the_clock_that_was_set_back(seed: int, back_s: int) -> None:
+    simulation = any_site(seed, (SOLAR, SOLAR, MIN), can_switch=True)
+    controller, now_ms = simulation.controller, simulation.now_ms - back_s * 1_000
+    assert isinstance(controller, Remembering)
+    assert [*moments_of(json.loads(state_text(controller.state)))]
+    earlier = not_after(controller.state, now_ms)
+    assert max(moments_of(json.loads(state_text(earlier)))) <= now_ms

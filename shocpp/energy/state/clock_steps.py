@@ -15,7 +15,9 @@ def not_after(state: State, now_ms: int) -> State:
     return state._replace(
         connectors=connectors,
         # Its readings will tell anew; until then it is not trusted.
-        meter=meter._replace(newest=None, loads=(), history=(), step=None, is_trusted=False),
+        meter=meter._replace(
+            newest=None, same_since_ms=0, loads=(), history=(), step=None, is_trusted=False
+        ),
         decided_ms=now_ms,
         yielded_ms=min(state.yielded_ms, now_ms),
     )
@@ -27,7 +29,7 @@ def _earlier(memory: ConnectorState, now_ms: int) -> ConnectorState:
     def earlier(since_ms: int | None) -> int | None:
         return None if since_ms is None else min(since_ms, now_ms)
 
-    switch = memory.switch
+    switch, sun = memory.switch, memory.sun
     return memory._replace(
         changed_ms=min(memory.changed_ms, now_ms),
         lowered_ms=min(memory.lowered_ms, now_ms),
@@ -45,5 +47,12 @@ def _earlier(memory: ConnectorState, now_ms: int) -> ConnectorState:
             switched_ms=tuple(min(one, now_ms) for one in switch.switched_ms),
             gave_up_ms=min(switch.gave_up_ms, now_ms),
             ignored_ms=min(switch.ignored_ms, now_ms),
+        ),
+        sun=sun._replace(
+            since_ms=min(sun.since_ms, now_ms),
+            enough_since_ms=earlier(sun.enough_since_ms),
+            short_since_ms=earlier(sun.short_since_ms),
+            capped_ms=min(sun.capped_ms, now_ms),
+            other_since_ms=earlier(sun.other_since_ms),
         ),
     )
