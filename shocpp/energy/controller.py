@@ -145,14 +145,15 @@ def _metered(
 
 def _cars(facts: Facts, states: Mapping[Key, ConnectorState], now_ms: int) -> Cars:
     """Return the bounds of the currents of all cars on the site's phases."""
-    sums = ([0, 0, 0], [0, 0, 0], [0, 0, 0])
+    sums, lower_ma, upper_ma = ([0, 0, 0], [0, 0, 0], [0, 0, 0]), 0, 0
     for connector in facts.connectors:
-        bounds = draw(connector, states[connector.key], now_ms)
+        *bounds, totals_ma = draw(connector, states[connector.key], now_ms)
+        lower_ma, upper_ma = lower_ma + totals_ma[0], upper_ma + totals_ma[1]
         for loads, currents in zip(sums, bounds, strict=True):
             for phase, current in enumerate(on_site(connector, currents)):
                 loads[phase] += current
     lower, upper, expected = ((loads[0], loads[1], loads[2]) for loads in sums)
-    return Cars(lower, upper, expected)
+    return Cars(lower, upper, expected, (lower_ma, upper_ma))
 
 
 def _charging_since(states: Iterable[ConnectorState]) -> int | None:
@@ -162,8 +163,7 @@ def _charging_since(states: Iterable[ConnectorState]) -> int | None:
 
 def _house(meter: MeterState, verdict: str, facts: Facts, rules: SiteRules) -> House:
     if verdict == METER_NONE or verdict in FALLBACK:
-        worst = house_at_worst(facts, rules)
-        return House(worst, worst, worst, worst)
+        return site_meter.steady(house_at_worst(facts, rules))
     return site_meter.house(meter, rules, sees_cars=verdict != METER_ABSENT)
 
 

@@ -64,16 +64,28 @@ FOLLOWS, REVERSED, ABSENT = "follows", "reversed", "absent"
 
 
 class Cars(NamedTuple):
-    """The currents of all cars on each phase: bounds of what they draw now, and the likely one."""
+    """The currents of all cars on each phase: bounds of what they draw now, and the likely one.
+
+    `totals_ma` are the bounds over all phases.
+    """
 
     lower_ma: PerPhase
     upper_ma: PerPhase
     likely_ma: PerPhase
+    totals_ma: tuple[int, int]
 
     @property
     def are_known(self) -> bool:
         """Return True if it is known what they draw, but for rounding."""
         return sum(self.upper_ma) - sum(self.lower_ma) < KNOWN_MA
+
+
+class Totals(NamedTuple):
+    """The load of the house over all phases, as in House."""
+
+    most_ma: int
+    least_ma: int
+    highest_ma: int
 
 
 class House(NamedTuple):
@@ -84,12 +96,14 @@ class House(NamedTuple):
     highest_ma  the highest of the last minute, for raises
     likely_ma   the likely one, for the balance of the phases
     wholes      how often the phases together have the load: a sum may count on each of them
+    totals      the same over all phases, without `likely_ma`
     """
 
     most_ma: PerPhase
     least_ma: PerPhase
     highest_ma: PerPhase
     likely_ma: PerPhase
+    totals: Totals
     wholes: float = 1.0
 
     def total(self, load_ma: PerPhase) -> int:
@@ -202,11 +216,18 @@ def house(meter: MeterState, rules: SiteRules, *, sees_cars: bool) -> House:
     if not sees_cars:
         # What is exported elsewhere must not make room for cars.
         alone = _highest([meter.newest.currents_ma, (0, 0, 0)])
-        return House(alone, alone, alone, alone)
+        return steady(alone)
     newest = meter.loads[-1]
     highest = _highest([load.most_ma for load in meter.loads])
     wholes = sum(rules.split) if meter.newest.is_sum else 1.0
-    return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma, wholes)
+    totals = Totals(*newest.totals_ma, max(load.totals_ma[0] for load in meter.loads))
+    return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma, totals, wholes)
+
+
+def steady(load_ma: PerPhase) -> House:
+    """Return a house of which nothing but one load counts."""
+    total_ma = sum(load_ma)
+    return House(load_ma, load_ma, load_ma, load_ma, Totals(total_ma, total_ma, total_ma))
 
 
 def _load(reading: SiteReading, rules: SiteRules, cars: Cars) -> Load:
@@ -221,7 +242,16 @@ def _load(reading: SiteReading, rules: SiteRules, cars: Cars) -> Load:
     most = less(cars.lower_ma)
     first, second, third = (sum(loads) for loads in zip(most, cars.lower_ma, strict=True))
     total = (first, second, third) if reading.is_sum else reading.currents_ma
-    return Load(reading.received_ms, most, less(cars.upper_ma), less(cars.likely_ma), total)
+    grid_ma = round(sum(reading.currents_ma) / (sum(rules.split) if reading.is_sum else 1))
+    lower_ma, upper_ma = cars.totals_ma
+    return Load(
+        reading.received_ms,
+        most,
+        less(cars.upper_ma),
+        less(cars.likely_ma),
+        total,
+        (grid_ma - lower_ma, grid_ma - upper_ma),
+    )
 
 
 def _appended(history: tuple[Sums, ...], reading: SiteReading, cars: Cars) -> tuple[Sums, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shocpp.energy.allocation import OWN, STEP_MA, UNBALANCE, Demand, Share, allocate
-from shocpp.energy.failsafe import Rest, fallback_of, groups_of, is_limited, usable
+from shocpp.energy.failsafe import Rest, dimmed_total, fallback_of, groups_of, is_limited, usable
 from shocpp.energy.model import ALL_PHASES, Connector, Key
 from shocpp.energy.pacing import RAISE_MS, RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
@@ -98,7 +98,7 @@ def sharing_of(
     for one in connectors:
         if _is_live(one) and one.key not in limits:
             limits[one.key] = _of_unreliable(situation, one, raises.rest)
-    whole = rest_of(situation, lowering.house_ma)
+    whole = rest_of(situation, lowering.house_ma, lowering.total_ma)
     awaits_meter = rules.has_meter and changed_readings < ENOUGH_CHANGES
     return Sharing(limits, causes, whole, yielded_ms, raises.is_raised, awaits_meter)
 
@@ -114,7 +114,8 @@ class _Raises:
     def __init__(self, situation: Situation, changed_readings: int, limits: dict[Key, int]) -> None:
         self._situation, self._limits = situation, limits
         self._changed = changed_readings
-        self.rest = rest_of(situation, situation.house.highest_ma)
+        house = situation.house
+        self.rest = rest_of(situation, house.highest_ma, house.totals.highest_ma)
         self.waits_ms: dict[Key, int] = {}
         self.is_raised = False
         for connector in situation.facts.connectors:
@@ -235,10 +236,11 @@ def _shares_for_reductions(
 def _for_raises(situation: Situation) -> Load:
     """Return the load of the house that raises must leave room for."""
     first, second, third = highest = situation.house.highest_ma
+    total_ma = situation.house.totals.highest_ma
     if not situation.is_metered:
-        return Load(highest, highest)
+        return Load(highest, total_ma, highest)
     band_ma = RAISE_BAND_MA
-    return Load((first + band_ma, second + band_ma, third + band_ma), highest)
+    return Load((first + band_ma, second + band_ma, third + band_ma), total_ma, highest)
 
 
 def _for_reductions(situation: Situation, meter: MeterState) -> Load:
@@ -247,7 +249,7 @@ def _for_reductions(situation: Situation, meter: MeterState) -> Load:
     A phase over its limit has the highest one: what cars draw is not known to the second.
     """
     house, limit_ma = situation.house, situation.rules.limit_ma
-    least = house.least_ma
+    least, total_ma = house.least_ma, house.totals.least_ma
     # Else the reading still has a current that a car gives up now, and it would be taken twice.
     is_still = not any(is_falling(one, situation.now_ms) for one in situation.facts.connectors)
     if meter.loads and limit_ma is not None and situation.is_metered and is_still:
@@ -258,7 +260,11 @@ def _for_reductions(situation: Situation, meter: MeterState) -> Load:
             for phase in ALL_PHASES
         )
         least = (first, second, third)
-    return Load(least, house.likely_ma, UNBALANCE_NOISE_MA)
+    dimmed_ma = dimmed_total(situation.rules) if situation.facts.is_dimmed else None
+    if dimmed_ma is not None and meter.newest is not None and situation.is_metered:
+        is_over = house.total(meter.newest.currents_ma) > dimmed_ma
+        total_ma = house.totals.most_ma if is_over and is_still else total_ma
+    return Load(least, total_ma, house.likely_ma, UNBALANCE_NOISE_MA)
 
 
 def _shares(situation: Situation, demands: Sequence[Demand], load: Load) -> dict[Key, Share]:

@@ -63,15 +63,16 @@ class Situation(NamedTuple):
         """Return True if the load of the house is measured."""
         return self.verdict != METER_NONE and self.verdict not in FALLBACK
 
-    def dimmed_ma(self, house_ma: PerPhase) -> int | None:
+    def dimmed_ma(self, house_ma: int) -> int | None:
         """Return what all chargers may draw over all phases while they are dimmed, or None.
 
-        The limit is one of the grid: what the sun gives comes on top.
+        The limit is one of the grid: what the sun gives comes on top. `house_ma` is the load of the
+        house over all phases.
         """
         total_ma = dimmed_total(self.rules) if self.facts.is_dimmed else None
         if total_ma is None or not self.is_metered:
             return total_ma
-        return total_ma + max(-self.house.total(house_ma), 0)
+        return total_ma + max(-house_ma, 0)
 
     def depends_on_meter(self, connector: Connector) -> bool:
         """Return True if a connector is raised only after the meter has shown its last raise."""
@@ -115,12 +116,15 @@ class Situation(NamedTuple):
         return max(base_ma, *observed.currents_ma) if is_recent else base_ma
 
 
-def rest_of(situation: Situation, house_ma: PerPhase) -> Rest:
-    """Return what is left for the connectors that follow their set points."""
+def rest_of(situation: Situation, house_ma: PerPhase, total_ma: int) -> Rest:
+    """Return what is left for the connectors that follow their set points.
+
+    `total_ma` is the load of the house over all phases.
+    """
     rules, states = situation.rules, situation.states
     if rules.limit_ma is not None:
         rules = rules._replace(limit_ma=rules.limit_ma - situation.margin_ma)
-    rest = Rest(rules, house_ma, situation.dimmed_ma(house_ma))
+    rest = Rest(rules, house_ma, situation.dimmed_ma(total_ma))
     for connector in situation.facts.connectors:
         phases = phases_of(connector, states[connector.key])
         lines = len(expected_phases(connector, states[connector.key]))
@@ -155,18 +159,20 @@ class Load(NamedTuple):
     """The load of the house that shares are computed beside.
 
     house_ma      that of the limits
+    total_ma      the same over all phases
     balance_ma    that of the balance of phases
     tolerance_ma  added to the limit of unbalance
     """
 
     house_ma: PerPhase
+    total_ma: int
     balance_ma: PerPhase
     tolerance_ma: int = 0
 
 
 def budget_of(situation: Situation, load: Load) -> Budget:
     """Return what may be shared beside this load of the house."""
-    rest, rules = rest_of(situation, load.house_ma), situation.rules
+    rest, rules = rest_of(situation, load.house_ma, load.total_ma), situation.rules
     groups = {name: (of[0], of[1], of[2]) for name, of in rest.groups_ma.items()}
     others = [*load.balance_ma]
     for connector in situation.facts.connectors:

@@ -52,11 +52,15 @@ UNRELIABLE = (REFUSES, IGNORES, SILENT, UNVERIFIABLE)
 
 
 class Draw(NamedTuple):
-    """Bounds of the present current of a car and the likely one, for each phase of its charger."""
+    """Bounds of the present current of a car and the likely one, for each phase of its charger.
+
+    `totals_ma` are the bounds over all phases: those of a power are closer than those of a phase.
+    """
 
     lower_ma: tuple[int, ...]
     upper_ma: tuple[int, ...]
     likely_ma: tuple[int, ...]
+    totals_ma: tuple[int, int]
 
 
 def in_force(connector: Connector, now_ms: int) -> int | None:
@@ -87,22 +91,25 @@ def draw(connector: Connector, state: ConnectorState, now_ms: int) -> Draw:
     count = len(connector.phases)
     nothing = (0,) * count
     if connector.session is None:
-        return Draw(nothing, nothing, nothing)
+        return Draw(nothing, nothing, nothing, (0, 0))
     limit_ma, observed = limit_or_maximum(connector, now_ms), _recent(connector, now_ms)
     seen = state.seen or connector.phases
     likely = tuple(limit_ma if phase in seen else 0 for phase in connector.phases)
     if observed is None:
-        return Draw(nothing, (limit_ma,) * count, likely)
+        return Draw(nothing, (limit_ma,) * count, likely, (0, _lines(connector, state) * limit_ma))
     lower, upper = bounds_of(observed, limit_ma, count)
+    total_ma = sum(observed.currents_ma[:count])
     if is_settled(connector, observed, now_ms):
-        return Draw(lower, upper, lower if observed.is_of_phases else likely)
+        likely = lower if observed.is_of_phases else likely
+        return Draw(lower, upper, likely, (total_ma, total_ma))
     # The car is on its way from the observed current to the limit, on the phases that it uses.
     goals = [limit_ma if phase in phases_of(connector, state) else 0 for phase in connector.phases]
-    return Draw(
-        tuple(map(min, lower, goals)),
-        tuple(map(max, upper, goals)),
-        likely,
-    )
+    lower, upper = tuple(map(min, lower, goals)), tuple(map(max, upper, goals))
+    if observed.is_of_phases:
+        return Draw(lower, upper, likely, (sum(lower), sum(upper)))
+    lowest_ma = min(total_ma, (phases_by_power(state) or 1) * limit_ma)
+    highest_ma = max(total_ma, _lines(connector, state) * limit_ma)
+    return Draw(lower, upper, likely, (lowest_ma, highest_ma))
 
 
 def is_settled(
@@ -136,6 +143,20 @@ def on_site(connector: Connector, currents_ma: tuple[int, ...]) -> PerPhase:
 def phases_of(connector: Connector, state: ConnectorState) -> tuple[int, ...]:
     """Return the site's phases on which a car draws; all of its charger until they are known."""
     return state.used or connector.phases
+
+
+def _lines(connector: Connector, state: ConnectorState) -> int:
+    """Return the number of phases on which a car may draw, as far as is known."""
+    switch = state.switch
+    is_switched = connector.switching is not None and switch.phases == 1 and not switch.ignored_ms
+    return 1 if is_switched else len(phases_of(connector, state))
+
+
+def phases_by_power(state: ConnectorState) -> int | None:
+    """Return the number of phases that carry a power at its limit, None if nobody knows it."""
+    if not state.held_ma or not state.held_limit_ma:
+        return None
+    return max(-(-(state.held_ma - TOLERANCE_MA) // state.held_limit_ma), 1)
 
 
 def standing(connector: Connector, state: ConnectorState, now_ms: int) -> str:

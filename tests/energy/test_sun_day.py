@@ -7,7 +7,7 @@ import pytest
 from shocpp.energy.model import MIN, OFF, SOLAR, VOLT, PerPhase, Switching, Wish
 from shocpp.language.site import reason_text
 from tests.world.power.cars import Car
-from tests.world.power.chargers import Answers, Charger
+from tests.world.power.chargers import Answers, Charger, Reports
 from tests.world.power.house import House
 from tests.world.power.meter import FOREVER_S, Meter
 from tests.world.power.simulation import Simulation
@@ -221,6 +221,34 @@ def test_a_switch_of_phases_has_a_pause_around_it() -> None:
     ]
     assert pause[0] < switched_s < pause[-1]
     assert len(pause) >= 110, simulation.trace(1_800)
+
+
+@pytest.mark.parametrize("reports", [Reports.POWER, Reports.NOTHING])
+def test_a_car_on_one_phase_stops_without_sun_also_where_its_phases_are_not_reported(
+    reports: Reports,
+) -> None:
+    charger = solar_charger(switching=Switching(), reports=reports, is_vouched=True)
+    sun = steps((0, 8_000), (1_200, 3_500), (4_800, 0))
+    simulation = plugged(sunny(sun, charger)).run_until(4_800)
+    assert max(simulation.cars[-1]) > 12_000, simulation.trace(1_200)
+    simulation.run(HOUR_S)
+    assert not any(map(any, simulation.cars[4_800 + 200 :])), simulation.trace(4_800)
+
+
+def test_a_power_shows_that_a_charger_ignores_the_switch() -> None:
+    charger = solar_charger(switching=Switching(), switches=Answers.IGNORES, reports=Reports.POWER)
+    simulation = plugged(sunny(steps((0, 8_000), (1_200, 3_500)), charger)).run(2 * HOUR_S)
+    assert simulation.point("garage").reason.key == "switch_ignored"
+    # It goes on for the least time, and is not started again.
+    assert sum(map(any, simulation.cars[1_600:])) <= 330, simulation.trace(1_200)
+
+
+@pytest.mark.parametrize("every_s", [10, 60])
+def test_a_power_shows_how_many_phases_the_sun_has_to_feed(every_s: int) -> None:
+    car = Car(phases=1, lag_s=LAG_S)
+    charger = solar_charger(car=car, reports=Reports.POWER, reports_every_s=every_s)
+    simulation = plugged(sunny(steps((0, 8_000), (1_200, 2_500)), charger)).run(HOUR_S)
+    assert limits(simulation, 1_400)[-1][1] == 10, simulation.trace()
 
 
 def test_a_refused_switch_is_asked_again_after_30_minutes() -> None:

@@ -125,7 +125,8 @@ class Load(NamedTuple):
     """The load of the house when a reading came: the reading less what the cars drew.
 
     That is known with a delay: `most_ma` and `least_ma` are its bounds, `likely_ma` is between.
-    `total_ma` is what the connection carried, house and cars.
+    `total_ma` is what the connection carried, house and cars. `totals_ma` are the bounds over all
+    phases, the higher one first.
     """
 
     moment_ms: int
@@ -133,6 +134,7 @@ class Load(NamedTuple):
     least_ma: PerPhase
     likely_ma: PerPhase
     total_ma: PerPhase
+    totals_ma: tuple[int, int]
 
 
 class Sums(NamedTuple):

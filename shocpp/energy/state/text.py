@@ -16,7 +16,7 @@ from shocpp.energy.state.model import (
     SwitchState,
 )
 
-VERSION = 2
+VERSION = 3
 """The version of the text; another one is not read, and the controller begins anew."""
 
 
@@ -55,11 +55,18 @@ def _meter(values: list[Any]) -> MeterState:
     newest, step = meter.newest, meter.step
     return meter._replace(
         newest=None if newest is None else SiteReading(newest[0], _per_phase(newest[1]), newest[2]),
-        loads=tuple(Load(load[0], *map(_per_phase, load[1:])) for load in meter.loads),
+        loads=tuple(
+            Load(load[0], *_per_phases(load[1:5]), (load[5][0], load[5][1])) for load in meter.loads
+        ),
         history=tuple(starmap(Sums, meter.history)),
         step=None if step is None else Step(step[0], Sums(*step[1])),
         evidence=tuple(meter.evidence),
     )
+
+
+def _per_phases(values: Any) -> tuple[PerPhase, PerPhase, PerPhase, PerPhase]:
+    most, least, likely, total = map(_per_phase, values)
+    return most, least, likely, total
 
 
 def _per_phase(values: Any) -> PerPhase:

@@ -17,7 +17,7 @@ from shocpp.energy.model import AWAY, FAST, MIN, OFF, SOLAR, Connector, Key
 from shocpp.energy.pacing import OFF_MS
 from shocpp.energy.ranking import ranked
 from shocpp.energy.situation import Situation
-from shocpp.energy.standing import DRAWS_MA, draw
+from shocpp.energy.standing import DRAWS_MA, draw, phases_by_power
 from shocpp.energy.state.model import ConnectorState, SunState
 from shocpp.energy.surplus.modes import is_urgent, mode_in_force
 from shocpp.energy.surplus.phases import expected_phases, most_ma
@@ -104,7 +104,7 @@ def _follower(situation: Situation, connector: Connector, mode: str) -> Follower
     memory = situation.states[connector.key]
     return Follower(
         connector.key,
-        len(expected_phases(connector, memory)),
+        _phases_to_feed(connector, memory),
         connector.min_ma,
         most_by_phases(situation, connector),
         connector.priority,
@@ -112,20 +112,23 @@ def _follower(situation: Situation, connector: Connector, mode: str) -> Follower
     )
 
 
+def _phases_to_feed(connector: Connector, memory: ConnectorState) -> int:
+    """Return the number of phases that the sun has to feed; a power may show that these are few."""
+    count = len(expected_phases(connector, memory))
+    return min(phases_by_power(memory) or count, count)
+
+
 def _surplus(situation: Situation, followers: Mapping[Key, Follower]) -> _Sun:
     """Return the surplus; a meter that is silent or not to be trusted sees no sun."""
     if not situation.is_metered:
         return _Sun(0, 0)
-    others_ma = 0
+    least_ma = most_ma = 0
     for connector in situation.facts.connectors:
         if connector.key not in followers:
             drawn = draw(connector, situation.states[connector.key], situation.now_ms)
-            others_ma += sum(drawn.lower_ma)
-    house = situation.house
-    return _Sun(
-        -house.total(house.most_ma) - others_ma,
-        -house.total(house.least_ma) - others_ma,
-    )
+            least_ma, most_ma = least_ma + drawn.totals_ma[0], most_ma + drawn.totals_ma[1]
+    totals = situation.house.totals
+    return _Sun(-totals.most_ma - least_ma, -totals.least_ma - most_ma)
 
 
 class _Step:
@@ -245,7 +248,7 @@ def _with_other_phases(
 
 def _dimmed_phases(situation: Situation, connector: Connector) -> int | None:
     """Return 1 if one phase is all that fits into the power of a dimmed site, None otherwise."""
-    left_ma = situation.dimmed_ma(situation.house.most_ma)
+    left_ma = situation.dimmed_ma(situation.house.totals.most_ma)
     is_too_little = left_ma is not None and left_ma < len(connector.phases) * connector.min_ma
     return 1 if is_too_little else None
 

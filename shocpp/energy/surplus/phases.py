@@ -12,7 +12,7 @@ all three count until one alone was seen.
 from typing import NamedTuple
 
 from shocpp.energy.model import Connector
-from shocpp.energy.standing import DRAWS_MA, LAG_MS, in_force, phases_of
+from shocpp.energy.standing import DRAWS_MA, LAG_MS, in_force, phases_by_power, phases_of
 from shocpp.energy.state.model import ConnectorState, SwitchState
 
 BETWEEN_MS = 600_000
@@ -255,7 +255,8 @@ def _watched(
 
 def _is_ignored(connector: Connector, memory: ConnectorState, state: SwitchState) -> bool:
     """Return True if a car draws on several phases after the switch to one."""
-    return _count(connector, state) == 1 and len(memory.seen) > 1
+    number = max(len(memory.seen), phases_by_power(memory) or 0)
+    return _count(connector, state) == 1 and number > 1
 
 
 def _has_switched(state: SwitchState) -> bool:
