@@ -121,7 +121,7 @@ def correct(
             # A dismissal has no energy, but still the readings of the energy that it dismissed.
             given = Measured(record.begin_wh, record.end_wh)
         present_owner = Owner(record.account_index, record.account)
-        return decisions.correct(record, owner or present_owner, given)
+        return decisions.correct(record, owner or present_owner, given, subject.first_solar_wh)
 
     return _decide(db, settings, reference, correction, decider, consent)
 
@@ -266,7 +266,8 @@ def _record(db: Database, number: int) -> Subject:
             "see: shocpp review"
         )
     origin = stored.origin._replace(received_stop=None, replaces=number)
-    return Subject(stored.record, origin, stored.place.file_name, _is_open(stored))
+    solar = records.first_solar_wh(db, stored)
+    return Subject(stored.record, origin, stored.place.file_name, _is_open(stored), solar)
 
 
 def _is_open(stored: Stored) -> bool:

@@ -55,8 +55,12 @@ def assign(record: Record, owner: Owner) -> tuple[Entry, ...]:
     return (*_reversal(record), Entry("replacement", _owned(record, owner)))
 
 
-def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ...]:
+def correct(
+    record: Record, owner: Owner, measured: Measured, first_solar_wh: int | None = None
+) -> tuple[Entry, ...]:
     """Return the entries that book other readings or another energy to an account.
+
+    `first_solar_wh` is the solar energy before all corrections, None if it is that of the record.
 
     Raises UsageError if nothing changes, or if the readings and the energy do not agree.
     """
@@ -69,12 +73,15 @@ def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ..
             )
         return assign(record, owner)
     begin_wh, end_wh, consumed_wh = _completed(record, measured)
+    if first_solar_wh is None:
+        first_solar_wh = record.solar_wh
     corrected = record._replace(
         begin_wh=begin_wh,
         end_wh=end_wh,
         consumed_wh=consumed_wh,
         flags=_without_unknown(record),
-        solar_wh=_solar_wh(record, consumed_wh),
+        # Who takes a wrong correction back gets the sun back, too.
+        solar_wh=_solar_wh(first_solar_wh, consumed_wh),
     )
     return (*_reversal(record), Entry("replacement", _owned(corrected, owner)))
 
@@ -86,7 +93,7 @@ def dismiss(record: Record) -> tuple[Entry, ...]:
         consumed_wh=0,
         review=None,
         flags=_without_unknown(record),
-        solar_wh=_solar_wh(record, 0),
+        solar_wh=_solar_wh(record.solar_wh, 0),
     )
     return (*_reversal(record), Entry("dismissal", nothing))
 
@@ -176,9 +183,9 @@ def _reversal(record: Record) -> tuple[Entry, ...]:
     return (Entry("reversal", reversed_),)
 
 
-def _solar_wh(record: Record, consumed_wh: int) -> int | None:
+def _solar_wh(solar_wh: int | None, consumed_wh: int) -> int | None:
     """Return the solar energy of a record whose energy is corrected: never more than that."""
-    return None if record.solar_wh is None else min(record.solar_wh, consumed_wh)
+    return None if solar_wh is None else min(solar_wh, consumed_wh)
 
 
 def _without_unknown(record: Record) -> tuple[str, ...]:

@@ -163,6 +163,21 @@ def test_a_correction_keeps_the_solar_energy_below_that_of_its_record(office: Of
     assert sums == [("company-x", 0, 0), ("family-y", 0, 0)]
 
 
+def test_who_takes_a_wrong_correction_back_gets_the_sun_back(office: Office) -> None:
+    solar_charge(office)
+    # 600 Wh instead of 6000.
+    correct(office.db, office.settings, "1", Measured(consumed_wh=600), None, ANNA)
+    correct(office.db, office.settings, "3", Measured(consumed_wh=6_000), None, ANNA)
+    assert energies(office)[3:] == [(-600, -600), (6_000, 4_500)]
+    dismiss(office.db, office.settings, "5", ANNA)
+    correct(office.db, office.settings, "7", Measured(), "company-x", ANNA)
+    assert energies(office)[5:] == [(-6_000, -4_500), (0, 0), (0, 0), (6_000, 4_500)]
+    # 1.5 kWh at 30 ct, and 4.5 at 10.
+    assert office.query("SELECT sum(amount_ct) FROM accounting") == [90]
+    sums = office.query("SELECT account, wh, solar_wh FROM monthly_consumption ORDER BY 1")
+    assert sums == [("company-x", 6_000, 4_500), ("family-y", 0, 0)]
+
+
 def test_a_transaction_that_is_ended_by_hand_has_the_solar_energy_until_its_last_reading(
     office: Office,
 ) -> None:

@@ -20,13 +20,15 @@ class Subject(NamedTuple):
     """The subject of a decision: a record, or a transaction or gap in the form of a record.
 
     `name_part` goes into the names of the entries' files. `is_open` is True if `shocpp review`
-    lists it, and False if its energy is booked or decided.
+    lists it, and False if its energy is booked or decided. `first_solar_wh` is the solar energy
+    before all decisions, None if that of the record is the first one, or nobody knows it.
     """
 
     record: Record
     origin: Origin
     name_part: str
     is_open: bool = True
+    first_solar_wh: int | None = None
 
 
 class PricedEntry(NamedTuple):

@@ -183,6 +183,17 @@ def _stored(row: Sequence[Any]) -> Stored:
     return Stored(row[0], Origin(*row[1:8]), record_._replace(flags=flags), location, row[-1])
 
 
+def first_solar_wh(db: Database, of: Stored) -> int | None:
+    """Return the solar energy of a record before humans have decided on it, None if unknown."""
+    # A record of a stop has a figure of its own, also one that has replaced a human's entry.
+    while of.origin.replaces is not None and of.origin.received_stop is None:
+        former = stored(db, of.origin.replaces)
+        if former is None:
+            break
+        of = former
+    return of.record.solar_wh
+
+
 def replace_solar(db: Database, number: int, solar_wh: int | None) -> None:
     """Replace the solar energy of a record that a rebuild has booked again."""
     db.execute("UPDATE accounting_record SET solar_wh = ? WHERE id = ?", (solar_wh, number))
