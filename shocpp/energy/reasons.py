@@ -125,6 +125,9 @@ class Reasons:
         of_mode = reason_of_mode(connector, memory, limit_ma, now_ms)
         if of_mode is not None:
             return of_mode
+        causes = self._sharing.causes.get(connector.key)
+        if causes is not None and not limit_ma and causes.possible.bound == DIMMED:
+            return Reason("dimmed", {"limit_w": self._situation.rules.dimmed_w or 0})
         if self._situation.is_fallback:
             return Reason(OF_FALLBACK[self._situation.verdict], {"limit_a": _whole(limit_ma)})
         return self._of_following(connector, limit_ma)
