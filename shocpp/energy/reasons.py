@@ -116,6 +116,10 @@ class Reasons:
             return Reason("base", {"limit_a": _whole(base_ma or 0)})
         if session.is_late or limit_ma is None:
             return Reason("late_start")
+        return self._of_session(connector, limit_ma)
+
+    def _of_session(self, connector: Connector, limit_ma: int) -> Reason:
+        """Return the reason of the limit of a session whose charger is reliable."""
         if connector.chosen_ma == 0:
             return Reason("chosen", {"limit_a": 0})
         memory, now_ms = self._situation.states[connector.key], self._situation.now_ms
