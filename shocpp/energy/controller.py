@@ -35,6 +35,7 @@ from shocpp.energy.reasons import Reasons
 from shocpp.energy.sharing import sharing_of
 from shocpp.energy.situation import FALLBACK, Situation, managed, reckoned
 from shocpp.energy.standing import (
+    DRAWS_MA,
     charging_since,
     draw,
     is_reliable,
@@ -135,11 +136,18 @@ def _metered(
     meter, new_values = site_meter.updated(state.meter, facts.readings, facts.rules, cars, now_ms)
     for connector in facts.connectors:
         former, memory = state.connectors.get(connector.key), states[connector.key]
-        if former is None or former.drawn_ma is None or memory.drawn_ma is None:
+        if former is None or former.transaction_id != memory.transaction_id:
             continue
-        if former.transaction_id == memory.transaction_id and memory.drawn_ms > former.drawn_ms:
-            change_ma = memory.drawn_ma - former.drawn_ma
-            meter = site_meter.with_step(meter, change_ma, former.drawn_ms, now_ms)
+        if memory.drawn_ma is None or connector.session is None:
+            continue
+        before_ma = former.drawn_ma or 0
+        # A car that follows the sun changes with it, so that the meter shows both, or nothing.
+        follows_sun = memory.sun.cap_ma is not None
+        if follows_sun and min(before_ma, memory.drawn_ma) >= DRAWS_MA:
+            continue
+        before_ms = connector.session.received_ms if former.drawn_ma is None else former.drawn_ms
+        if memory.drawn_ms > before_ms:
+            meter = site_meter.with_step(meter, memory.drawn_ma - before_ma, before_ms, now_ms)
     return site_meter.with_echo(meter, cars, now_ms), new_values
 
 

@@ -58,7 +58,8 @@ HISTORY_EVERY_MS, HISTORY_MS = 10_000, 600_000
 """The distance of older readings, and how long they are kept: some chargers report seldom."""
 
 EVIDENCE = 3
-"""Steps of cars that are remembered; two with one result are a proof if none speaks against it."""
+"""Steps of cars that are remembered; two with one result are a proof if none speaks against it, and
+so is the very first one."""
 
 FOLLOWS, REVERSED, ABSENT = "follows", "reversed", "absent"
 
@@ -202,7 +203,8 @@ def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms:
         # No house exports more than its fuses carry.
         return METER_REVERSED
     for echo_name, result in ((REVERSED, METER_REVERSED), (ABSENT, METER_ABSENT)):
-        if meter.evidence.count(echo_name) >= 2 and FOLLOWS not in meter.evidence:
+        is_first = meter.evidence == (echo_name,)
+        if is_first or (meter.evidence.count(echo_name) >= 2 and FOLLOWS not in meter.evidence):
             return result
     return METER_GOOD
 

@@ -4,13 +4,23 @@ from itertools import pairwise
 
 import pytest
 
-from shocpp.energy.model import MIN, OFF, SOLAR, VOLT, PerPhase, Switching, Wish
+from shocpp.energy.model import (
+    METER_GOOD,
+    METER_NEW,
+    MIN,
+    OFF,
+    SOLAR,
+    VOLT,
+    PerPhase,
+    Switching,
+    Wish,
+)
 from shocpp.language.site import reason_text
 from tests.world.power.cars import Car
 from tests.world.power.chargers import Answers, Charger, Reports
 from tests.world.power.house import House
 from tests.world.power.meter import FOREVER_S, Meter
-from tests.world.power.simulation import Simulation
+from tests.world.power.simulation import Remembering, Simulation
 from tests.world.power.sun.day import (
     BAND,
     DAY_S,
@@ -194,7 +204,24 @@ def test_a_frozen_meter_lets_nothing_rise_and_is_no_sun_after_five_minutes() -> 
     assert [current_a for _, current_a in currents] == [0, 7, 6, 0], simulation.trace()
     (started_s, _), (lowered_s, _), (stopped_s, _) = currents[1:]
     assert lowered_s <= started_s + 300 + TICK_S, simulation.trace()
-    assert stopped_s <= lowered_s + 180 + TICK_S, simulation.trace()
+    assert stopped_s <= max(started_s + 300, lowered_s + 180) + TICK_S, simulation.trace()
+
+
+@pytest.mark.parametrize("meter", [Meter(is_reversed=True), Meter(is_beside=True)])
+def test_a_wrong_meter_is_found_at_the_first_start_and_is_no_sun(meter: Meter) -> None:
+    house = House((7_000, 7_000, 7_000)) if meter.is_reversed else steady(7_000)
+    simulation = plugged(sunny(house, solar_charger(), meter=meter)).run(HOUR_S)
+    assert simulation.point("garage").limit_ma == 0, simulation.trace()
+    assert figures(simulation).kwh < 0.6
+    assert figures(simulation).writes <= 6
+
+
+def test_a_good_meter_is_never_found_wrong_on_a_cloudy_day() -> None:
+    charger = solar_charger(reports_every_s=60)
+    simulation = plugged(sunny(cloudy_day(1, DAY_S, LEAD_S), charger)).run(DAY_S)
+    assert isinstance(simulation.controller, Remembering)
+    verdicts = {decision.meter for _, decision in simulation.controller.decisions}
+    assert verdicts == {METER_NEW, METER_GOOD}
 
 
 @pytest.mark.parametrize("lag_s", [0, 20])
