@@ -39,7 +39,7 @@ REASONS = {
         "own_maximum": "mehr kann diese Wallbox nicht",
         "paused": "Pause",
         "refuses": "die Wallbox lehnt Limits ab; gerechnet wird mit {max_a} A",
-        "rises_in": "{to_a} A frühestens in {seconds} s",
+        "rises_in": "{to_a} A frühestens in {seconds}",
         "shares": "{cars} Autos teilen {total_a} A",
         "silent": "die Wallbox hat auf das letzte Limit nicht geantwortet; gerechnet wird mit "
         "{max_a} A",
@@ -89,7 +89,7 @@ REASONS = {
         "own_maximum": "this charger can do no more",
         "paused": "paused",
         "refuses": "the charger refuses limits; {max_a} A are reckoned",
-        "rises_in": "{to_a} A in {seconds} s at the earliest",
+        "rises_in": "{to_a} A in {seconds} at the earliest",
         "shares": "{cars} cars share {total_a} A",
         "silent": "the charger has not answered the newest limit; {max_a} A are reckoned",
         "sun": "as much as the sun gives",
@@ -256,8 +256,10 @@ class _Values(dict[str, str]):
 
 
 def _spelled(name: str, value: int | str, language: str) -> str:
-    """Return a value as people write it: a few cars in words."""
+    """Return a value as people write it: a few cars in words, a time as `2:10`."""
     words = _NUMBERS[language]
+    if name == "seconds" and isinstance(value, int):
+        return time_left(1_000 * value, language)
     if name == "cars" and isinstance(value, int) and 2 <= value < 2 + len(words):
         return words[value - 2]
     return str(value)

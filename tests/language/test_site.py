@@ -75,13 +75,19 @@ def test_both_languages_have_the_same_values_in_their_sentences() -> None:
             "kein Limit: hier lädt kein Auto",
             "no limit: no car charges here",
         ),
+        (
+            Reason("rises_in", {"to_a": 10, "seconds": 210}),
+            0,
+            "0 A: 10 A frühestens in 3:30",
+            "0 A: 10 A in 3:30 at the earliest",
+        ),
         # Of a newer version, or without a value.
         (Reason("unheard of", {"a": 1}), 8_000, "8 A: unheard of", "8 A: unheard of"),
         (
             Reason("rises_in"),
             8_000,
-            "8 A: ? A frühestens in ? s",
-            "8 A: ? A in ? s at the earliest",
+            "8 A: ? A frühestens in ?",
+            "8 A: ? A in ? at the earliest",
         ),
     ],
 )

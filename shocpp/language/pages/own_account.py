@@ -61,8 +61,8 @@ OWN_ACCOUNT = {
     },
     "en": {
         "title": "My account",
-        "the_day": "The day as a picture",
         "start": "Start and stop",
+        "the_day": "The day as a picture",
         "so_far": "{month} so far",
         "sums": "This month and the last one",
         "provisional": "provisional",
