@@ -44,7 +44,7 @@ MODE_PAGE = {
         "wrong_kwh": "Schreibe eine Zahl über 0 und bis 1000.",
         "wrong_clock": "Schreibe eine Uhrzeit, zum Beispiel 06:00.",
         "no_kwh": "Schreibe auch, wie viele kWh es sein sollen.",
-        "off_kwh": "„Aus“ lädt nichts; wähle für diese kWh eine andere Ladeart.",
+        "off_kwh": "„Aus“ lädt nichts: Leere das Feld, oder wähle eine andere Ladeart.",
         "ends_early": "Die Ladeart endet, bevor das Auto fertig sein soll; wähle ein späteres "
         "Ende.",
         "no_sun": "„Nur Sonne“ braucht einen Zähler am Hausanschluss (docs/power.md).",
@@ -58,7 +58,7 @@ MODE_PAGE = {
         "wrong_kwh": "Write a number above 0 and up to 1000.",
         "wrong_clock": "Write a time of day, such as 06:00.",
         "no_kwh": "Write the number of kWh, too.",
-        "off_kwh": "“Off” charges nothing; choose another mode for these kWh.",
+        "off_kwh": "“Off” charges nothing: empty this field, or choose another mode.",
         "ends_early": "The mode ends before the car is to be ready; choose a later end.",
         "no_sun": "“Sun only” needs a meter at the site's connection (docs/power.md).",
     },
