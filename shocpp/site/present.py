@@ -8,7 +8,7 @@ from typing import NamedTuple
 from shocpp.calls.tiles import natural_order
 from shocpp.configuration.charge_points import CLOSED, allowlist_or_stored
 from shocpp.configuration.site.meter_source import SiteMeter
-from shocpp.energy.model import METER_GOOD, METER_NONE, PerPhase
+from shocpp.energy.model import METER_GOOD, METER_NEW, METER_NONE, PerPhase
 from shocpp.errors import ConfigError
 from shocpp.language.site import meter_text, reason_of, reason_text, standing_text
 from shocpp.ocpp.identity import identity_key
@@ -25,6 +25,8 @@ from shocpp.store.site.set_points import SiteState, StoredSetPoint
 LED_WITHIN_MS = 90_000
 """The age of the last decision up to which a leader is at work."""
 
+TRUE_METERS = (METER_GOOD, METER_NEW)
+"""The verdicts on the site's meter with which its reading is the power at the grid."""
 
 UNREAD = "unread"
 """The verdict on a good meter whose last poll has failed."""
@@ -79,7 +81,7 @@ class SitePresent(NamedTuple):
                   `meter_key` is its verdict
     is_fallback   True while limits do without the meter
     reading_ma    the newest reading of each phase, `reading_ms` its time; None without one
-    grid_w        the power of that reading, negative for export
+    grid_w        the power of that reading, negative for export; None while it cannot be trusted
     house_ma      the load of the house that the last decision assumes
     connectors    in the order of the names of their chargers
     choices       all limits that people have chosen
@@ -132,7 +134,9 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
         tuple(sorted(connectors, key=lambda one: (natural_order(one.name), one.connector_id))),
         choices,
         dim_present(db, conf, now_ms),
-        None if conf is None or reading is None else grid_power_w(reading, sum(conf.rules.split)),
+        None
+        if conf is None or reading is None or meter not in TRUE_METERS
+        else grid_power_w(reading, sum(conf.rules.split)),
     )
 
 

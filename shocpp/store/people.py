@@ -199,10 +199,10 @@ def revoke_all(db: Database, now_ms: int) -> int:
 
 def web_users(db: Database) -> list[str]:
     """Return the users of the web server that canned calls were asked by, and devices made by."""
-    # Calls of the API and of commands have no name of a canned call.
+    # Calls of the API and of commands have no name of a canned call, starts by MQTT have one.
     query = (
         "SELECT asked_by FROM call WHERE canned IS NOT NULL"
-        " AND asked_by NOT IN ('this machine', 'token', 'secret')"
+        " AND asked_by NOT IN ('this machine', 'token', 'secret', 'mqtt')"
         " UNION SELECT web_user FROM device WHERE web_user IS NOT NULL ORDER BY 1"
     )
     names = [row[0] for row in db.execute(query).fetchall()]

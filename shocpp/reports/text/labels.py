@@ -69,7 +69,7 @@ WORDS = {
         "title": "Statement for year/month:",
         "account": "Account:",
         "total": "Total:",
-        "solar": "Of it solar:",
+        "solar": "Of which solar:",
         "solar_together": "together",
         "amounts": "Amounts:",
         "preliminary": "Amounts, preliminary:",

@@ -183,6 +183,14 @@ def test_a_site_without_a_meter_shows_no_reading(home: Home) -> None:
     assert "18.4 A" not in output(home, "site")
 
 
+def test_the_power_of_a_silent_meter_is_not_that_at_the_grid(home: Home) -> None:
+    home.settings.site_file.write_text('{"limit_a": 35, "meter": {"posted": true}}')
+    store_site(home, METER_SILENT)
+    printed = output(home, "site")
+    assert "18.4 A, 14.2 A, 10 A" in printed
+    assert "grid" not in printed
+
+
 def test_a_meter_that_cannot_be_read_is_not_all_right(home: Home) -> None:
     home.settings.site_file.write_text('{"limit_a": 35, "meter": {"posted": true}}')
     store_site(home, state=json.dumps({"meter_trouble": "meter http://m.test: refused"}))

@@ -11,6 +11,7 @@ from shocpp.clock import now_ms
 from shocpp.configuration.mqtt import MqttConf, StartAs
 from shocpp.interfaces.mqtt.commands.execution import Outcome, execute
 from shocpp.interfaces.mqtt.commands.waiting import MOST_WAITING, Message, Waiting
+from shocpp.store import people
 from shocpp.store.database import open_database
 from shocpp.store.site import modes
 from tests.world.broker import Broker
@@ -131,6 +132,8 @@ def test_the_switch_starts_only_for_the_account_of_the_file(
         assert home.query(
             "SELECT DISTINCT asked_by FROM call WHERE action LIKE 'RemoteStart%'"
         ) == [("mqtt",)]
+    with open_database(home.database) as db:
+        assert people.web_users(db) == [], "no user of the web server has asked"
 
 
 def test_a_start_that_its_charger_rejects_is_shown_as_an_error(

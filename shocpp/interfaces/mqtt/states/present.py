@@ -7,13 +7,13 @@ from shocpp.calls.display import STALE_MS
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.configuration.charge_points import NO_ALLOWLIST
 from shocpp.configuration.power.keys import Power
-from shocpp.energy.model import FAST, METER_GOOD, METER_NEW, Key
+from shocpp.energy.model import FAST, Key
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.choices.wishes import wishes
 from shocpp.site.inputs.dim_signal import dim_present
-from shocpp.site.present import chosen_of, site_present
+from shocpp.site.present import TRUE_METERS, chosen_of, site_present
 from shocpp.site.rules import site_conf
 from shocpp.store import gauges
 from shocpp.store.charge_points import charging, present
@@ -30,9 +30,6 @@ MOST_UNLISTED = 50
 
 MOST_CONNECTORS = 20
 """The highest connector that is published: a charger can report any number."""
-
-TRUE_METERS = (METER_GOOD, METER_NEW)
-"""The verdicts on the site's meter with which its reading is published."""
 
 
 class ConnectorPresent(NamedTuple):
