@@ -50,6 +50,10 @@ WORDS: dict[str, dict[str, str]] = {
         "rounding": (
             "Beträge sind je Ladevorgang auf den Cent gerundet; die Summe ist die Summe der Zeilen."
         ),
+        "solar_note": (
+            "Solar ist, was nicht aus dem Netz kam, auch Energie einer Batterie. Ein Strich heißt: "
+            "nicht bekannt."
+        ),
         "prices_used": "Verwendete Preise",
         "legend": "Vermerke",
         "mark_late": "N",
@@ -162,6 +166,10 @@ WORDS: dict[str, dict[str, str]] = {
         "total": "Total to pay EUR",
         "rounding": (
             "Amounts are rounded to the cent per transaction; the total is the sum of the rows."
+        ),
+        "solar_note": (
+            "Solar is what did not come from the grid, also energy of a battery. A dash means: not "
+            "known."
         ),
         "prices_used": "Prices used",
         "legend": "Marks",

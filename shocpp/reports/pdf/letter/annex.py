@@ -33,6 +33,9 @@ def draw_annex(sheet: Sheet, subject: Subject, rows: Iterable[StatementRow]) -> 
     if subject.account.amount_ct is not None:
         sheet.y -= 4
         sheet.paragraph(subject.label("rounding"), size=SMALL_PT, grey=GREY)
+    if subject.account.solar_wh is not None:
+        sheet.y -= 4
+        sheet.paragraph(subject.label("solar_note"), size=SMALL_PT, grey=GREY)
     draw_legend(sheet, subject, table.foot_content)
     draw_notes(sheet, subject, table.foot_content)
     _draw_end(sheet, subject)

@@ -115,6 +115,7 @@ def test_solar_energy_is_a_line_of_the_sums_and_a_column_of_the_annex(tmp_path: 
     assert "davon" in annex
     cells = [cell for cell in annex.split() if cell in ("12,345", "0,000")]
     assert cells == ["12,345", "0,000", "12,345"]
+    assert "auch Energie einer Batterie. Ein Strich heißt: nicht bekannt." in annex
     english = letter(tmp_path, rows, account_of(rows, solar_wh=12_345), language="en")
     assert "of which solar 12.345" in english.first
     # Without any, there is no word of it.
