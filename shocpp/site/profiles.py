@@ -43,6 +43,9 @@ PAUSE_S, PAUSE_KEEP_ALIVE_MS = 43_200, 28_800_000
 It breaks no limit when the server is gone, so that a night needs two profiles and not eighty.
 """
 
+CLOCK_STEP_MS = 60_000
+"""The least step by which the clock was set back, if a profile is of the future by more."""
+
 MOST_AFTER_BOOTS = 100
 """Writes a day up to which the limits are sent again after each boot.
 
@@ -183,10 +186,12 @@ class _Plan:
         if variant is None:
             return
         keep_alive_ms = KEEP_ALIVE_MS if limit_ma else PAUSE_KEEP_ALIVE_MS
+        age_ms = 0 if installed is None else self._now_ms - installed.accepted_ms
         is_old = (
             installed is not None
             and installed.ends_ms is not None
-            and self._now_ms - installed.accepted_ms >= keep_alive_ms
+            # After the clock was set back, nobody knows how old it is.
+            and not -CLOCK_STEP_MS < age_ms < keep_alive_ms
         )
         profile = self.working(variant, limit_ma)
         if is_old or self._differs(installed, profile) or self._is_of_other(installed):

@@ -130,6 +130,14 @@ def test_a_working_limit_is_sent_again_after_ten_minutes() -> None:
     assert wanted(point(16_000), BASE_OF_6, old) == [(KEEP_ALIVE, "Set", 16)]
 
 
+def test_a_working_limit_is_sent_again_after_the_clock_was_set_back() -> None:
+    future = WORKING_OF_16._replace(accepted_ms=NOW_MS + 3_600_000, ends_ms=NOW_MS + 4_500_000)
+    assert wanted(point(16_000), BASE_OF_6, future) == [(KEEP_ALIVE, "Set", 16)]
+    # A tick begins before it reads.
+    now = WORKING_OF_16._replace(accepted_ms=NOW_MS + 1_000, ends_ms=NOW_MS + 901_000)
+    assert wanted(point(16_000), BASE_OF_6, now) == []
+
+
 def test_a_working_limit_of_another_session_or_one_that_has_ended_does_not_count() -> None:
     other = WORKING_OF_16._replace(transaction_id=6)
     assert [one[1:] for one in wanted(point(16_000), BASE_OF_6, other)] == [("Set", 16)]
@@ -230,7 +238,10 @@ def test_a_working_profile_names_its_transaction_and_its_time() -> None:
 
 
 def test_a_working_limit_below_the_base_outlasts_all_higher_ones() -> None:
-    facts = charger(BASE_OF_6)
-    (call,) = wanted_calls(facts, connector(BASE_OF_6), point(0), NOW_MS)
-    schedule = call.payload["csChargingProfiles"]["chargingSchedule"]
-    assert schedule["duration"] == 900 + 600
+    base = installed(BASE_VARIANT, 10_000)
+    # A pause breaks no limit when we are gone: a night needs two.
+    for limit_ma, duration_s in ((6_000, 900 + 600), (0, 12 * 3_600)):
+        wanted_point = point(limit_ma, 10_000)
+        (call,) = wanted_calls(charger(base), connector(base), wanted_point, NOW_MS)
+        schedule = call.payload["csChargingProfiles"]["chargingSchedule"]
+        assert schedule["duration"] == duration_s

@@ -175,7 +175,9 @@ class Delivery:
         duration_s = self._duration_of(limit_ma, installed.base_ma)
         left_ms = (installed.working_until_ms or now_ms) - now_ms
         repeat_s = self._repeat_s if limit_ma else PAUSE_REPEAT_S
-        return left_ms <= ((duration_s or 0) - repeat_s) * 1000
+        # After the clock was set back, more is left than there ever was.
+        lasts_ms = (duration_s or 0) * 1000
+        return left_ms <= lasts_ms - repeat_s * 1000 or left_ms > lasts_ms + 60_000
 
     def _duration_of(self, limit_ma: int, base_ma: int | None) -> int | None:
         """Return the duration of a working limit: one below the base outlasts all higher ones."""

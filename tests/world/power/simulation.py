@@ -86,14 +86,22 @@ class Simulation:
         self.cars: list[PerPhase] = []
         self.points: list[tuple[int, Mapping[Key, SetPoint]]] = []
         self.is_server_up, self.is_dimmed = True, False
+        self.clock_ms = BEGINS_MS
         self._readings: list[SiteReading] = []
         self._events: dict[int, list[Event]] = {}
         self._transactions = 0
 
     @property
     def now_ms(self) -> int:
-        """Return the simulated time."""
-        return BEGINS_MS + self.second * 1000
+        """Return the time by the clock of the server."""
+        return self.clock_ms + self.second * 1000
+
+    def step_clock(self, by_ms: int) -> None:
+        """Set the clock of the server; chargers have clocks of their own."""
+        self.clock_ms += by_ms
+        for charger in self.chargers.values():
+            if charger.working_until_ms is not None:
+                charger.working_until_ms += by_ms
 
     def at(self, second: int, event: Event) -> None:
         """Let something happen in a second that is still to come."""
