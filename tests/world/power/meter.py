@@ -17,6 +17,8 @@ class Meter:
     noise_ma       its values differ by so much from second to second
     silent_s       the seconds [begin, end) without readings
     frozen_s       the seconds in which it repeats `frozen_ma`
+    factor         it says so many times as much as there is (kW for W: 0.001)
+    copies         each reading comes so many times
     is_reversed    its sign is wrong
     is_beside      it does not measure the cars
     """
@@ -27,6 +29,8 @@ class Meter:
     silent_s: tuple[int, int] = (FOREVER_S, FOREVER_S)
     frozen_s: tuple[int, int] = (FOREVER_S, FOREVER_S)
     frozen_ma: PerPhase = (0, 0, 0)
+    factor: float = 1
+    copies: int = 1
     is_reversed: bool = False
     is_beside: bool = False
     _loads: deque[PerPhase] = field(default_factory=deque)
@@ -44,6 +48,9 @@ class Meter:
         load_ma = total(load_ma, (self._noise(), self._noise(), self._noise()))
         if self.frozen_s[0] <= second < self.frozen_s[1]:
             load_ma = self.frozen_ma
+        if self.factor != 1:
+            first, second_ma, third = (round(one * self.factor) for one in load_ma)
+            load_ma = (first, second_ma, third)
         if self.is_reversed:
             load_ma = (-load_ma[0], -load_ma[1], -load_ma[2])
         return SiteReading(now_ms, load_ma)

@@ -135,7 +135,7 @@ class Simulation:
         if self.meter is not None:
             reading = self.meter.read(second, now_ms, house_ma, cars_ma)
             if reading is not None:
-                self._readings.append(reading)
+                self._readings += [reading] * self.meter.copies
         for charger in self.chargers.values():
             if (second + charger.reports_after_s) % charger.reports_every_s == 0:
                 charger.report(now_ms)
