@@ -75,6 +75,15 @@ def post(db: Database, moment_ms: int, *currents_ma: int) -> None:
         readings.add(db, readings.POSTED, SiteReading(moment_ms, (first, second, third)))
 
 
+def waiting_limits(db: Database) -> list[float]:
+    """Return the limit of each Call that has not left yet."""
+    profiles = [
+        json.loads(one.payload)["csChargingProfiles"]
+        for one in calls.waiting_for(db, "w", now_ms())
+    ]
+    return [one["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] for one in profiles]
+
+
 def meter(db: Database) -> str:
     state = set_points.present_state(db)
     assert state is not None
@@ -94,6 +103,21 @@ def test_raises_are_spread_if_nothing_was_decided_for_a_minute(
     # A leader that follows at once does not wait.
     leader(migrated_home).tick(is_rung=True)
     assert len(calls.waiting_for(db, "w", now_ms())) == 8
+
+
+def test_a_leader_that_is_killed_before_its_call_leaves_is_followed_without_a_second_one(
+    db: Database, migrated_home: Home
+) -> None:
+    leader(migrated_home).tick(is_rung=True)
+    connect_charging(db, 1)
+    leader(migrated_home).tick(is_rung=True)
+    # The decision and its Call are stored at once; the worker has not sent it yet.
+    assert waiting_limits(db) == [6]
+    points = db.execute("SELECT limit_ma, base_ma, since_ms FROM set_point").fetchall()
+    for _ in range(3):
+        leader(migrated_home).tick(is_rung=True)
+    assert waiting_limits(db) == [6]
+    assert db.execute("SELECT limit_ma, base_ma, since_ms FROM set_point").fetchall() == points
 
 
 def test_readings_from_before_this_leader_are_used_and_old_ones_are_not(
