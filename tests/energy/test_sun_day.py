@@ -1,6 +1,7 @@
 """The sun on a simulated clock: start and stop, nights, cloudy days, shares, switched phases."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from shocpp.energy.model import (
     SOLAR,
     VOLT,
     PerPhase,
+    SiteReading,
     Switching,
     Wish,
 )
@@ -214,6 +216,24 @@ def test_a_wrong_meter_is_found_at_the_first_start_and_is_no_sun(meter: Meter) -
     assert simulation.point("garage").limit_ma == 0, simulation.trace()
     assert figures(simulation).kwh < 0.6
     assert figures(simulation).writes <= 6
+
+
+class DoubleMeter(Meter):
+    """A meter that reports twice what flows."""
+
+    def read(self, *arguments: Any) -> SiteReading | None:
+        """Return the reading that arrives in this second, or None."""
+        reading = super().read(*arguments)
+        if reading is None:
+            return None
+        first, second, third = reading.currents_ma
+        return reading._replace(currents_ma=(2 * first, 2 * second, 2 * third))
+
+
+def test_a_double_meter_raises_a_car_each_five_minutes_at_most() -> None:
+    simulation = plugged(sunny(steady(7_000), solar_charger(), meter=DoubleMeter())).run(HOUR_S)
+    assert figures(simulation).writes <= 2 * 12 + 2, simulation.trace()
+    assert figures(simulation).grid_kwh < 0.3
 
 
 def test_a_good_meter_is_never_found_wrong_on_a_cloudy_day() -> None:

@@ -53,6 +53,8 @@ def _earlier(memory: ConnectorState, now_ms: int) -> ConnectorState:
             enough_since_ms=earlier(sun.enough_since_ms),
             short_since_ms=earlier(sun.short_since_ms),
             capped_ms=min(sun.capped_ms, now_ms),
+            raised_ms=min(sun.raised_ms, now_ms),
+            doubted_ms=min(sun.doubted_ms, now_ms),
             other_since_ms=earlier(sun.other_since_ms),
         ),
     )

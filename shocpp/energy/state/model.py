@@ -25,6 +25,8 @@ class SunState(NamedTuple):
     cap_ma            the highest current by the mode, None for any
     is_urgent         it charges fast, because its goal would not be reached otherwise
     most_ma           the highest current of its car in this session, over all phases
+    raised_ms         when `cap_ma` was raised, 0 for never
+    doubted_ms        when a raise had to be taken back at once, 0 for never
     """
 
     mode: str = FAST
@@ -37,6 +39,8 @@ class SunState(NamedTuple):
     cap_ma: int | None = None
     is_urgent: bool = False
     most_ma: int = 0
+    raised_ms: int = 0
+    doubted_ms: int = 0
 
 
 class SwitchState(NamedTuple):

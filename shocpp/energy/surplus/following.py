@@ -32,6 +32,12 @@ ON_MS = 300_000
 UP_MS = 30_000
 """The time after a change of the current before it is raised."""
 
+TAKEN_BACK_MS, DOUBT_MS = 15_000, 300_000
+"""A raise that has to be taken back so soon was none of the sun: the next one waits so long.
+
+A meter that reports too much, or too late, would otherwise raise it each half a minute.
+"""
+
 BAND_MA = 500
 """The lack of current that lowers it, and the surplus above the next ampere that raises it.
 
@@ -217,16 +223,21 @@ class _Step:
             return self._capped(sun, possible_ma)
         if keep_ma < sun.cap_ma - BAND_MA:
             return self._capped(sun, max(keep_ma // STEP_MA * STEP_MA, least_ma))
-        is_due = now_ms - sun.capped_ms >= UP_MS
+        is_due = now_ms - sun.capped_ms >= UP_MS and now_ms >= sun.doubted_ms + DOUBT_MS
         is_past_band = raise_ma >= min(sun.cap_ma + STEP_MA + BAND_MA, self._most_ma)
         is_raised = possible_ma > sun.cap_ma and is_past_band and is_due
         return self._capped(sun, possible_ma) if is_raised else sun
 
     def _capped(self, sun: SunState, cap_ma: int) -> SunState:
         """Return the memory with this highest current."""
-        if cap_ma == sun.cap_ma:
+        former_ma, now_ms = sun.cap_ma or 0, self._now_ms
+        if cap_ma == former_ma:
             return sun
-        return sun._replace(cap_ma=cap_ma, capped_ms=self._now_ms)
+        if cap_ma > former_ma:
+            sun = sun._replace(raised_ms=now_ms)
+        elif now_ms - sun.raised_ms <= TAKEN_BACK_MS:
+            sun = sun._replace(doubted_ms=now_ms)
+        return sun._replace(cap_ma=cap_ma, capped_ms=now_ms)
 
 
 def _with_other_phases(
