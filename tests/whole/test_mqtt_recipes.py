@@ -32,7 +32,7 @@ TASMOTA = {"Time": "2026-12-01T12:00:00", "SML": {"Total_in": 9042.1, "Power_cur
 DOCUMENTS = {
     "shellypro3em/status/em:0": (json.dumps(PRO), "1104"),
     "tele/tasmota/SENSOR": (json.dumps(TASMOTA), "-1500"),
-    "evcc/site/gridPower": ("-1500.2", "-1500"),
+    "evcc/site/grid/power": ("-1500.2", "-1500"),
 }
 """A message of each device as its vendor documents it, and its power."""
 
