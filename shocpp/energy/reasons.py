@@ -23,7 +23,7 @@ from shocpp.energy.ranking import TURN_MS, turn_ends_ms
 from shocpp.energy.sharing import Sharing
 from shocpp.energy.situation import Situation
 from shocpp.energy.standing import is_asleep, phases_of
-from shocpp.energy.surplus.reasons import next_change_ms, reason_of_mode
+from shocpp.energy.surplus.reasons import NO_SUN, next_change_ms, reason_of_mode
 
 OF_STANDING = {
     REFUSES: "refuses",
@@ -66,6 +66,7 @@ KEYS = (
     "sun",
     "sun_short",
     "sun_starts",
+    "sun_unknown",
     "switch_daily",
     "switch_failed",
     "switch_ignored",
@@ -127,6 +128,8 @@ class Reasons:
         if limit_ma and is_asleep(memory, now_ms - WOKEN_MS):
             return Reason("asleep")
         of_mode = reason_of_mode(connector, memory, limit_ma, now_ms)
+        if of_mode == NO_SUN and self._is_blind:
+            return Reason("sun_unknown")
         if of_mode is not None:
             return of_mode
         causes = self._sharing.causes.get(connector.key)
@@ -135,6 +138,11 @@ class Reasons:
         if self._situation.is_fallback:
             return Reason(OF_FALLBACK[self._situation.verdict], {"limit_a": _whole(limit_ma)})
         return self._of_following(connector, limit_ma)
+
+    @property
+    def _is_blind(self) -> bool:
+        """Return True if the meter does not show the sun; a new one will soon."""
+        return self._situation.is_fallback and self._situation.verdict != METER_NEW
 
     def next_ms(self, connector: Connector, limit_ma: int | None) -> int | None:
         """Return when the set point will change, None if that is not known."""

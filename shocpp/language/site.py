@@ -46,6 +46,7 @@ REASONS = {
         "sun": "so viel gibt die Sonne her",
         "sun_short": "Sonne reicht nicht; Stopp in {time}",
         "sun_starts": "Sonne reicht; Start in {time}",
+        "sun_unknown": "ohne die Werte des Zählers weiß niemand, ob die Sonne reicht",
         "switch_daily": "die Phasen wurden in 24 Stunden achtmal umgeschaltet; mehr wäre zu oft",
         "switch_failed": "dieses Auto verträgt es nicht, wenn die Phasen wechseln; sie bleiben, "
         "wie sie sind",
@@ -95,6 +96,7 @@ REASONS = {
         "sun": "as much as the sun gives",
         "sun_short": "too little sun; stops in {time}",
         "sun_starts": "enough sun; starts in {time}",
+        "sun_unknown": "without the values of the meter, nobody knows if the sun is enough",
         "switch_daily": "the phases were switched eight times in 24 hours; more is too often",
         "switch_failed": "this car does not stand a switch of phases; they stay as they are",
         "switch_ignored": "the charger accepts one phase and goes on with several; three are "

@@ -197,6 +197,8 @@ def test_a_silent_meter_is_no_sun() -> None:
     assert stopped_s <= lowered_s + 180 + TICK_S
     assert all(second >= silent_s + 610 for second, _ in after), "no rise before three readings"
     assert after, "it charges again"
+    reason = simulation.point("garage", stopped_s + TICK_S).reason
+    assert reason.key == "sun_unknown", simulation.trace(stopped_s)
 
 
 def test_a_frozen_meter_lets_nothing_rise_and_is_no_sun_after_five_minutes() -> None:

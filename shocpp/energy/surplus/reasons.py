@@ -18,6 +18,8 @@ from shocpp.energy.surplus.phases import (
 SAID = (DAILY, FAILED, IGNORED, REFUSED)
 """The hindrances that last: a person can do something about them."""
 
+NO_SUN = Reason("no_sun")
+
 
 def reason_of_mode(
     connector: Connector, state: ConnectorState, limit_ma: int, now_ms: int
@@ -36,7 +38,7 @@ def reason_of_mode(
     if not sun.is_on:
         if sun.enough_since_ms is not None:
             return Reason("sun_starts")
-        return Reason("no_sun")
+        return NO_SUN
     if limit_ma < sun.cap_ma:
         return None
     if sun.short_since_ms is not None:
