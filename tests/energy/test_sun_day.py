@@ -172,6 +172,23 @@ def test_too_little_sun_for_two_is_for_the_one_of_higher_priority() -> None:
     assert simulation.limits("right", LEAD_S + 900) == [(LEAD_S + 900, 9_000)], simulation.trace()
 
 
+@pytest.mark.parametrize("number", [2, 3])
+def test_cars_take_turns_in_the_sun_without_the_grid(number: int) -> None:
+    chargers = [solar_charger(f"p{index}") for index in range(number)]
+    simulation = plugged(sunny(steady(5_000), *chargers)).run(3 * HOUR_S)
+    from_grid_mas = sum(max(0, sum(load_ma)) for load_ma in simulation.loads)
+    assert from_grid_mas * VOLT // 3_600_000 < 100, simulation.trace()
+    energies_wh = [charger.car.taken_wh for charger in chargers]
+    assert min(energies_wh) > 0.6 * max(energies_wh)
+    assert sum(energies_wh) > 0.8 * 3 * 5_000
+
+
+def test_a_full_car_hardly_stops_the_other_one() -> None:
+    full = solar_charger("full", Car(lag_s=LAG_S, wants_wh=1_000))
+    simulation = plugged(sunny(steady(4_500), solar_charger(), full)).run(3 * HOUR_S)
+    assert simulation.chargers["garage"].car.taken_wh > 0.75 * 3 * 4_500, simulation.trace()
+
+
 def test_a_car_that_waits_for_its_start_lowers_nobody() -> None:
     house = steps((0, 6_500), (1_200, 9_000))
     simulation = plugged(sunny(house, solar_charger("left"), solar_charger("right", priority=1)))

@@ -17,7 +17,7 @@ from shocpp.energy.model import AWAY, FAST, MIN, OFF, SOLAR, Connector, Key
 from shocpp.energy.pacing import OFF_MS
 from shocpp.energy.ranking import ranked
 from shocpp.energy.situation import Situation
-from shocpp.energy.standing import DRAWS_MA, draw, phases_by_power
+from shocpp.energy.standing import DRAWS_MA, draw, is_idle, phases_by_power
 from shocpp.energy.state.model import ConnectorState, SunState
 from shocpp.energy.surplus.modes import is_urgent, mode_in_force
 from shocpp.energy.surplus.phases import expected_phases, most_ma
@@ -103,7 +103,40 @@ def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
         wanted = _dimmed_phases(situation, connector) or wanted
         if wanted is not None and connector.switching is not None:
             phases[key] = wanted
-    return Followed(suns, phases)
+    charging = [by_key[one.key] for one in order if not is_idle(one, states[one.key], now_ms)]
+    return Followed(suns | _displaced(suns, states, charging, sun.raise_ma, now_ms), phases)
+
+
+def _displaced(
+    suns: Mapping[Key, SunState],
+    states: Mapping[Key, ConnectorState],
+    followers: Sequence[Follower],
+    sun_ma: int,
+    now_ms: int,
+) -> dict[Key, SunState]:
+    """Return the memory of cars that stop at once, because one before them starts by its turn.
+
+    Otherwise both would charge until the delay of a stop is over, and one from the grid. A full car
+    that may begin anew is none of `followers`.
+    """
+    on = [one for one in followers if one.is_certain or suns[one.key].is_on]
+    if all(one.is_certain or states[one.key].sun.is_on for one in on):
+        return {}
+    shares = shares_of_sun(on, sun_ma)
+    return {
+        one.key: _stopped(suns[one.key], now_ms)
+        for one in on
+        if not shares[one.key]
+        and states[one.key].sun.is_on
+        and now_ms >= suns[one.key].since_ms + ON_MS
+    }
+
+
+def _stopped(sun: SunState, now_ms: int) -> SunState:
+    """Return the memory of a car for which there is too little sun."""
+    return sun._replace(
+        is_on=False, since_ms=now_ms, enough_since_ms=None, short_since_ms=None, cap_ma=0
+    )
 
 
 def _follower(situation: Situation, connector: Connector, mode: str) -> Follower:
@@ -194,13 +227,7 @@ class _Step:
             return self._with_cap(sun._replace(short_since_ms=None), raise_ma, keep_ma)
         short_since_ms = sun.short_since_ms or now_ms
         if now_ms >= max(short_since_ms + STOP_MS, sun.since_ms + ON_MS):
-            return sun._replace(
-                is_on=False,
-                since_ms=now_ms,
-                enough_since_ms=None,
-                short_since_ms=None,
-                cap_ma=0,
-            )
+            return _stopped(sun, now_ms)
         return self._capped(sun._replace(short_since_ms=short_since_ms), self._least_ma)
 
     def _waiting(self, raise_ma: int, keep_ma: int) -> SunState:
