@@ -50,6 +50,9 @@ GONE_S = 60.0
 OUTAGE_MS = 60_000
 """The time without a decision after which raises are spread over a minute."""
 
+SET_BACK_MS = 60_000
+"""The time by which the clock was set back at least if readings of the future are forgotten."""
+
 SAVE_MS = 30_000
 """The age of the stored state at which it is stored although nothing has changed."""
 
@@ -151,6 +154,10 @@ class Ticks:
         self._conf = conf = self._present_conf(db)
         self._meter.follow(conf)
         self._dim.settle(db, conf, moment_ms)
+        if state.decided_ms > moment_ms + SET_BACK_MS:
+            # They would come once more, between new ones, as soon as it is as late again.
+            with db.writing(keys=NO_KEYS, durable=False):
+                readings.forget_after(db, moment_ms + SET_BACK_MS)
         settle(db, moment_ms)
         allowlist, accounts = self._allowlist.allowlist(), present_accounts(db, self._settings)
         new = self._meter.unknown(db, state.meter.newest, moment_ms)

@@ -162,6 +162,23 @@ def test_readings_count_after_the_clock_was_set_back(db: Database, migrated_home
     assert newest.currents_ma == (40_000, 40_000, 40_000)
 
 
+def test_readings_of_the_future_do_not_come_back_after_the_clock_was_set_back(
+    db: Database, migrated_home: Home
+) -> None:
+    hour_ms = 3_600_000
+    post(db, now_ms() - 5_000, 5_000, 5_000, 5_000)
+    leader(migrated_home).tick(is_rung=True)
+    stored = set_points.present_state(db)
+    assert stored is not None
+    with db.writing(keys=NO_KEYS):
+        db.execute("UPDATE site_reading SET received_ms = received_ms + ?", (hour_ms,))
+        set_points.save_state(db, stored._replace(decided_ms=now_ms() + hour_ms))
+    post(db, now_ms(), 7_000, 7_000, 7_000)
+    leader(migrated_home).tick(is_rung=True)
+    present = readings.since(db, 0)
+    assert [one.currents_ma for one in present] == [(7_000, 7_000, 7_000)]
+
+
 def test_a_tick_without_anything_new_writes_nothing(db: Database, migrated_home: Home) -> None:
     ticks = leader(migrated_home)
     ticks.tick(is_rung=True)

@@ -49,6 +49,11 @@ def purge(db: Database, before_ms: int) -> None:
     db.execute("DELETE FROM site_reading WHERE received_ms < ?", (before_ms,))
 
 
+def forget_after(db: Database, after_ms: int) -> None:
+    """Delete the readings that were received after a time: the clock was set back since."""
+    db.execute("DELETE FROM site_reading WHERE received_ms > ?", (after_ms,))
+
+
 def thin(db: Database, begin_ms: int, end_ms: int, step_ms: int) -> None:
     """Delete all but the first reading of each step of time, from a moment to before another."""
     # The rest stay as they were received: a mean of them would be no reading of the meter.
