@@ -8,6 +8,9 @@ from shocpp.energy.model import FAST, OFF, VOLT, Connector
 from shocpp.energy.standing import phases_of
 from shocpp.energy.state.model import ConnectorState
 
+SWITCHES_MS = 120_000
+"""The time of a switch of phases beside its pause: answers, the car, and the next raise."""
+
 _MS_PER_H = 3_600_000
 
 
@@ -39,4 +42,8 @@ def fast_from_ms(connector: Connector, state: ConnectorState) -> int | None:
     if goal is None or goal.by_ms is None or goal.left_wh <= 0:
         return None
     total_ma = state.sun.most_ma or connector.min_ma * len(phases_of(connector, state))
-    return goal.by_ms - goal.left_wh * _MS_PER_H * 1_000 // (total_ma * VOLT)
+    from_ms = goal.by_ms - goal.left_wh * _MS_PER_H * 1_000 // (total_ma * VOLT)
+    if connector.switching is not None and state.switch.phases == 1:
+        # It has to be switched back for that power.
+        from_ms -= connector.switching.pause_ms + SWITCHES_MS
+    return from_ms
