@@ -11,6 +11,7 @@ from shocpp.ledger.solar import GAP_MS, SiteMinute
 from shocpp.site.facts.gathering import Gathered
 from shocpp.site.history.memory import HistoryMemory
 from shocpp.site.minutes import Minutes
+from shocpp.store.charge_points import present
 from shocpp.store.database import Database
 from shocpp.store.site import history, limits, minutes, profiles, readings
 from shocpp.store.site.set_points import StoredSetPoint
@@ -56,17 +57,14 @@ class Past:
 
     def rows(
         self,
+        db: Database,
         gathered: Gathered,
         decision: Decision,
         points: Sequence[StoredSetPoint],
         moment_ms: int,
     ) -> PastRows:
         """Return the rows that this decision adds."""
-        powers_w = {
-            one.key: _power_w(decision, one, moment_ms)
-            for one in gathered.facts.connectors
-            if one.session is not None
-        }
+        powers_w = _powers_w(db, gathered, decision, moment_ms)
         if decision.meter != METER_NONE:
             ended = self._minutes.add(moment_ms, _imported_w(decision), sum(powers_w.values()))
             self._ended = [*self._ended, *ended][-MOST_WAITING:]
@@ -115,21 +113,42 @@ def first_peak_day(moment_ms: int) -> str:
     return _day(moment_ms - PEAK_DAYS * DAY_MS)
 
 
-def _power_w(decision: Decision, connector: Connector, moment_ms: int) -> int:
-    """Return the power that the car of a connector draws, by what was reported last.
+def _powers_w(
+    db: Database, gathered: Gathered, decision: Decision, moment_ms: int
+) -> dict[Key, int]:
+    """Return the power that the car of each session draws, by what was reported last.
 
     It is 0 where nothing was reported for GAP_MS: a charger that is away, or has lost the stop of
     its transaction, would draw for ever, and make the grid's part of all others smaller.
     """
+    charging = {one.key: one for one in gathered.facts.connectors if one.session is not None}
+    drawn = {key: _drawn(decision, one) for key, one in charging.items()}
+    # Without current and power, the registers tell it: else several such cars would each get the
+    # whole import as theirs.
+    unknown = {key for key, one in drawn.items() if one is None}
+    for one in present.running(db, {key[0] for key in unknown}) if unknown else ():
+        key = (one.transaction.charge_point_id, one.transaction.connector_id)
+        if one.power is not None and key in unknown:
+            # A register may leap.
+            most_ma = charging[key].max_ma * len(charging[key].phases)
+            power_w = min(one.power.power_w, most_ma * VOLT // 1_000)
+            drawn[key] = power_w, one.power.measured_ms
+    # The clock may have been set back.
+    return {
+        key: 0 if last is None or abs(moment_ms - last[1]) > GAP_MS else last[0]
+        for key, last in drawn.items()
+    }
+
+
+def _drawn(decision: Decision, connector: Connector) -> tuple[int, int] | None:
+    """Return the power of a connector's car and the time of the report, None without one."""
     memory, observed = decision.state.connectors.get(connector.key), connector.observed
     if memory is None or memory.drawn_ma is None:
-        return 0
-    # The clock may have been set back.
-    if abs(moment_ms - memory.drawn_ms) > GAP_MS:
-        return 0
+        return None
     # Too little is safe: of its own energy, a session knows how much it was (`ledger.solar`).
     least_ma = None if observed is None else observed.least_ma
-    return (memory.drawn_ma if least_ma is None else least_ma) * VOLT // 1_000
+    drawn_ma = memory.drawn_ma if least_ma is None else least_ma
+    return drawn_ma * VOLT // 1_000, memory.drawn_ms
 
 
 def _imported_w(decision: Decision) -> int | None:

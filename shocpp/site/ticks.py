@@ -196,7 +196,7 @@ class Ticks:
         rows = rows_of(gathered, decision, {}, moment_ms)
         saved = self._next_saved(decision, moment_ms, is_rung=is_rung)
         text = self._file.text if self._conf is not None else None
-        past = self._past.rows(gathered, decision, rows, moment_ms)
+        past = self._past.rows(db, gathered, decision, rows, moment_ms)
         is_new_text = self._conf is None or text is not None
         is_new_text = is_new_text and text != properties.stored_site(db)
         differs = {row[:2]: row for row in rows} != gathered.stored

@@ -6,8 +6,12 @@ import pytest
 
 from shocpp.clock import now_ms
 from shocpp.ledger.solar import MINUTE_MS, SiteMinute
+from shocpp.ocpp.facts import Reading
 from shocpp.site import ticks
-from shocpp.store.charge_points import identities
+from shocpp.store.books import readings
+from shocpp.store.books.readings import FrameReadings
+from shocpp.store.charge_points import frames, identities
+from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import minutes, observed
@@ -107,3 +111,19 @@ def test_a_current_that_may_be_that_of_one_phase_counts_once(day: Day, db: Datab
     report(day, db, Seen((15_000, None, None), None, None, 0))
     day.go_on(13, 10_000)
     assert [row.cars_mwh for row in day.stored()] == [57_500]
+
+
+def test_a_car_whose_charger_reports_only_registers_counts_by_them(day: Day, db: Database) -> None:
+    """60 Wh in each minute are 3600 W; without them, each such car would pay the whole import."""
+    connect_charging(db, 1)
+    for number in range(3):
+        moment_ms = day.moment_ms + number * MINUTE_MS
+        reading = Reading(moment_ms, number * 60, None)
+        with db.writing(keys=NO_KEYS):
+            row = identities.enter(db, "p1", moment_ms)
+            frame = Frame(row, "in", "MeterValues", moment_ms, "[]")
+            frames.record(db, [frame])
+            readings.record(db, [FrameReadings(frame, 1, 1, (reading,))])
+    day.moment_ms += 2 * MINUTE_MS
+    day.go_on(13, 10_000)
+    assert [row.cars_mwh for row in day.stored()] == [60_000]
