@@ -12,7 +12,6 @@ transaction that writes it. Only a plan that is still the same is written.
 
 import re
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 from shocpp.bookkeeping.accounting_files.record_files import write_files
@@ -25,6 +24,7 @@ from shocpp.bookkeeping.decisions.plans import (
     Subject,
     without_question,
 )
+from shocpp.bookkeeping.decisions.sun import own_solar_wh
 from shocpp.bookkeeping.posting import Posted, posting
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
@@ -32,15 +32,13 @@ from shocpp.errors import UsageError
 from shocpp.ledger import decisions
 from shocpp.ledger.decisions import Entry, Measured, Owner
 from shocpp.ledger.record import RESTARTED
-from shocpp.ledger.solar import solar_wh
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.settings import Settings
-from shocpp.store.books import audit, prices, records, rereading, transactions
+from shocpp.store.books import audit, prices, records, transactions
 from shocpp.store.books.records import Origin, Stored
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 from shocpp.store.keys import BOOKS
-from shocpp.store.site import minutes
 
 _TRANSACTION = re.compile(r"[Tt][0-9]{1,18}")
 _FILE_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}(\.json)?")
@@ -121,7 +119,13 @@ def correct(
             # A dismissal has no energy, but still the readings of the energy that it dismissed.
             given = Measured(record.begin_wh, record.end_wh)
         present_owner = Owner(record.account_index, record.account)
-        return decisions.correct(record, owner or present_owner, given, subject.first_solar_wh)
+        entries = decisions.correct(record, owner or present_owner, given, subject.first_solar_wh)
+        if record.review is None:
+            return entries
+        # Of a case, it may follow from a leap of the register, which no import can be.
+        ((entry, booked),) = entries
+        solar = own_solar_wh(db, booked, subject.origin.started_transaction)
+        return entries if solar is None else (Entry(entry, booked._replace(solar_wh=solar)),)
 
     return _decide(db, settings, reference, correction, decider, consent)
 
@@ -298,8 +302,7 @@ def _transaction(db: Database, row: int) -> Subject:
         orphan.transaction, orphan.end_wh, orphan.last_ms, is_known=orphan.is_known
     )
     # Its late stop would be booked with it, too.
-    solar = solar_wh(record, rereading.readings_of(db, row), partial(minutes.between, db))
-    record = record._replace(solar_wh=solar)
+    record = record._replace(solar_wh=own_solar_wh(db, record, row))
     return Subject(record, Origin(orphan.charge_point, None, row), f"transaction {row}")
 
 

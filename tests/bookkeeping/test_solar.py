@@ -178,6 +178,16 @@ def test_who_takes_a_wrong_correction_back_gets_the_sun_back(office: Office) -> 
     assert sums == [("company-x", 6_000, 4_500), ("family-y", 0, 0)]
 
 
+def test_a_case_gets_the_sun_of_the_energy_that_is_booked(office: Office) -> None:
+    """In the dark the register leaps by 300 kWh, which no import can be: so they count as solar."""
+    sent = solar_charge(office, imported_w=7_000, ends=False)
+    office.stop(sent, 1_306_000)
+    assert office.query("SELECT review IS NULL, solar_wh > 290000 FROM accounting") == [(0, 1)]
+    correct(office.db, office.settings, "1", Measured(end_wh=1_006_000), None, ANNA)
+    assert energies(office)[1:] == [(6_000, 0)]
+    assert office.query("SELECT sum(amount_ct) FROM accounting") == [6 * GRID_CT]
+
+
 def test_a_transaction_that_is_ended_by_hand_has_the_solar_energy_until_its_last_reading(
     office: Office,
 ) -> None:
