@@ -60,7 +60,8 @@ def correct(
 ) -> tuple[Entry, ...]:
     """Return the entries that book other readings or another energy to an account.
 
-    `first_solar_wh` is the solar energy before all corrections, None if it is that of the record.
+    `first_solar_wh` is the solar energy with which it was first booked; without it, the present one
+    counts.
 
     Raises UsageError if nothing changes, or if the readings and the energy do not agree.
     """

@@ -186,6 +186,8 @@ def test_a_case_gets_the_sun_of_the_energy_that_is_booked(office: Office) -> Non
     correct(office.db, office.settings, "1", Measured(end_wh=1_006_000), None, ANNA)
     assert energies(office)[1:] == [(6_000, 0)]
     assert office.query("SELECT sum(amount_ct) FROM accounting") == [6 * GRID_CT]
+    correct(office.db, office.settings, "2", Measured(end_wh=1_006_100), None, ANNA)
+    assert energies(office)[3:] == [(6_100, 0)]
 
 
 def test_a_transaction_that_is_ended_by_hand_has_the_solar_energy_until_its_last_reading(

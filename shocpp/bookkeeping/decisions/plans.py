@@ -21,7 +21,7 @@ class Subject(NamedTuple):
 
     `name_part` goes into the names of the entries' files. `is_open` is True if `shocpp review`
     lists it, and False if its energy is booked or decided. `first_solar_wh` is the solar energy
-    before all decisions, None if that of the record is the first one, or nobody knows it.
+    with which it was first booked, None if nobody knows it.
     """
 
     record: Record

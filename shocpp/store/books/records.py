@@ -184,11 +184,12 @@ def _stored(row: Sequence[Any]) -> Stored:
 
 
 def first_solar_wh(db: Database, of: Stored) -> int | None:
-    """Return the solar energy of a record before humans have decided on it, None if unknown."""
+    """Return the solar energy with which a record was first booked, None if unknown."""
     # A record of a stop has a figure of its own, also one that has replaced a human's entry.
     while of.origin.replaces is not None and of.origin.received_stop is None:
         former = stored(db, of.origin.replaces)
-        if former is None:
+        # A case under review was never booked: its figure may follow from a leap of the register.
+        if former is None or former.record.review is not None:
             break
         of = former
     return of.record.solar_wh
