@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from shocpp.clock import now_ms
 from shocpp.interfaces.mqtt.commands.waiting import MOST_WAITING
+from shocpp.interfaces.mqtt.topics import escaped
 from shocpp.site.inputs.messages import MOST_BYTES
 from tests.world.broker import Broker
 from tests.world.charger import ACCEPTED, Charger, ChargerWithCar
@@ -108,3 +110,17 @@ def test_a_flood_of_starts_is_one_start(
         wait_for(lambda: house.state("mode") == "min")
         starts = [one for one in garage.calls if one[0] == "RemoteStartTransaction"]
         assert starts == [("RemoteStartTransaction", {"idTag": "3333", "connectorId": 1})]
+
+
+@pytest.mark.parametrize("name", ["+#ü", "$SYS", "site", "ü" * 120, "x" * 255])
+def test_a_charger_of_any_name_has_a_device_and_takes_commands(
+    serve: Serve, home: Home, broker: Broker, house: HomeAssistant, name: str
+) -> None:
+    write_mqtt(home, broker)
+    server = serve()
+    with Charger(server, name, "7", url=server.url(quote(name, safe=""))).boot() as charger:
+        charger.report("Available")
+        wait_for(lambda: house.state("state", escaped(name)) == "Available")
+        assert f"shocpp__charger__{escaped(name)}" in house.devices()
+        house.publish(f"shocpp/{escaped(name)}/1/limit/set", "10")
+        wait_for(lambda: chosen(home) == [(name, 1, 10_000, None, "mqtt")])
