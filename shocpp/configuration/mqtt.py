@@ -34,6 +34,9 @@ PLAIN_PORT, TLS_PORT = 1883, 8883
 LONGEST_TOPIC = 200
 """The most bytes of a topic that a person writes. MQTT allows 65,535 (§1.5.3)."""
 
+LONGEST_TEXT = 65_535
+"""The most bytes of a user and of a password in MQTT (3.1.1 §1.5.3)."""
+
 _KEYS = (
     *("host", "port", "tls", "user", "password", "prefix", "discovery", "accounts", "start_as"),
     "comment",
@@ -161,14 +164,29 @@ def _user(member: Located) -> str:
     # An object may have the password, too.
     if not isinstance(member.value, str):
         raise member.error("must be a text; the password has a key of its own")
-    return member.text()
+    user = member.text()
+    if len(user.encode()) > LONGEST_TEXT:
+        raise member.error(f"must have at most {LONGEST_TEXT} bytes")
+    return user
 
 
 def _password(member: Located) -> str:
     # The sentence must not repeat it.
     if not isinstance(member.value, str) or not member.value:
         raise member.error("must be a text; leave it out if the broker wants none")
+    # paho's error about half a character would repeat the password in the log.
+    if len(member.value.encode(errors="surrogatepass")) > LONGEST_TEXT or not _is_whole(member):
+        raise member.error(f"must be a text of at most {LONGEST_TEXT} bytes in UTF-8")
     return member.value
+
+
+def _is_whole(member: Located) -> bool:
+    """Return True if a text has no half of a character, which UTF-8 does not know."""
+    try:
+        member.value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _flag(member: Located) -> bool:
