@@ -70,6 +70,9 @@ def test_a_change_is_in_force_at_the_next_check(
     write(path, GROUP)
     assert file.site({"p1": Power()}) == parse_site(GROUP, str(path), None)
     assert f"{path} was read: limits of yard 20 A" in caplog.text
+    write(path, '{"meter": {"posted": true}}')
+    assert limit_a(file) is None
+    assert f"{path} was read: a meter, and no limits" in caplog.text
 
 
 @pytest.mark.parametrize("broken", ["{", "", '{"limit_a": 5}', "a folder"])

@@ -110,7 +110,7 @@ class SiteFile:
             self.trouble = None
             # The chargers change more often than the file.
             if text != before or trouble is not None:
-                log.info("%s was read: limits of %s", self.path, _limits(self._site))
+                log.info("%s was read: %s", self.path, _limits(self._site))
 
     def _text(self) -> str:
         """Return the file's text; wait once if an editor is just replacing the file."""
@@ -145,4 +145,4 @@ def _limits(site: SiteConf) -> str:
     limits = [f"{name} {limit_ma / 1000:g} A" for name, limit_ma in [*of_site, *groups]]
     if site.rules.dimmed_w is not None:
         limits.append(f"dimmed {site.rules.dimmed_w} W")
-    return ", ".join(limits)
+    return f"limits of {', '.join(limits)}" if limits else "a meter, and no limits"
