@@ -106,17 +106,21 @@ class SiteThread:
             doorbell.path,
             lambda: ring_leader(self._settings.database),
         )
-        is_rung = True
-        for companion in self._companions:
-            companion.start()
         try:
+            pause_s = self._tick(ticks, is_rung=True)
+            # Behind the first tick, whose connection to the database they can use: descriptors are
+            # for chargers.
+            for companion in self._companions:
+                companion.start()
             while not self._stopping.is_set() and leadership.is_in_place():
-                pause_s = self._tick(ticks, is_rung=is_rung)
                 is_rung = bool(select.select([doorbell], [], [], pause_s)[0])
                 if is_rung:
                     # One tick for all that has rung meanwhile.
                     self._stopping.wait(LEAST_PAUSE_S)
                     doorbell.clear()
+                    if self._stopping.is_set():
+                        break
+                pause_s = self._tick(ticks, is_rung=is_rung)
         finally:
             ticks.end()
             for companion in self._companions:

@@ -89,7 +89,7 @@ def test_a_thumb_drags_the_slider_and_sets_the_limit(browser: Browser, server: S
         tab.open("/site")
         assert tab.overflow() == 0
         garage = 'section:has(> h2:text("garage"))'
-        tab.page.locator(f"{garage} summary").tap()
+        tab.page.locator(f"{garage} summary").first.tap()
         number = tab.page.locator(f"{garage} input[type=number]")
         assert number.input_value() == "32"
         drag(tab, garage, 4 / 26)
@@ -99,7 +99,7 @@ def test_a_thumb_drags_the_slider_and_sets_the_limit(browser: Browser, server: S
         thumb = tab.page.locator(f"{garage} input[type=range]").bounding_box()
         assert thumb is not None
         assert thumb["height"] >= 48
-        tab.page.locator(f"{garage} button", has_text="Setzen").tap()
+        tab.page.locator(f"{garage} button", has_text="Setzen").first.tap()
         tab.page.wait_for_url("**/site")
         wait_for(lambda: [row[:3] for row in chosen(server.home)] == [("garage", 1, 12_000)])
 
