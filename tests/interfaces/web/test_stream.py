@@ -258,6 +258,9 @@ def test_a_server_with_few_descriptors_keeps_those_of_chargers(
         pages = [Page(server.port, devices[number // 15]) for number in range(30)]
         statuses = [page.status for page in pages]
         assert statuses == [200] * 20 + [429] * 10
+        # Their connections would be kept for some seconds, in which no descriptor is left.
+        for refused in pages[20:]:
+            refused.close()
         chargers = [Charger(server, f"charger-{number}") for number in range(40)]
         for charger in chargers:
             charger.ask("Heartbeat")
