@@ -189,6 +189,16 @@ def test_a_full_car_hardly_stops_the_other_one() -> None:
     assert simulation.chargers["garage"].car.taken_wh > 0.75 * 3 * 4_500, simulation.trace()
 
 
+def test_a_full_car_is_sent_few_limits_on_a_cloudy_day() -> None:
+    """It stays at the least current until it draws again."""
+    full = solar_charger(car=Car(lag_s=LAG_S, wants_wh=3_000))
+    simulation = sunny(cloudy_day(0, DAY_S, LEAD_S), full)
+    simulation.run(LEAD_S // 2).plug()
+    simulation.run_until(LEAD_S + DAY_S)
+    assert full.car.is_full
+    assert len(simulation.limits("garage")) < 35, simulation.trace()
+
+
 def test_a_car_that_waits_for_its_start_lowers_nobody() -> None:
     house = steps((0, 6_500), (1_200, 9_000))
     simulation = plugged(sunny(house, solar_charger("left"), solar_charger("right", priority=1)))

@@ -185,6 +185,7 @@ class _Step:
         self._is_new_mode = former.mode != connector.wish.mode or former.is_urgent
         self._least_ma = connector.min_ma
         self._most_ma = most_by_phases(situation, connector)
+        self._is_idle = is_idle(connector, memory, now_ms)
 
     def without_sun(self) -> SunState:
         """Return the memory of a connector that does not follow the sun."""
@@ -246,6 +247,9 @@ class _Step:
         """Return the memory with the highest current: lowered at once, raised later."""
         least_ma, now_ms = self._least_ma, self._now_ms
         possible_ma = max(min(raise_ma, self._most_ma) // STEP_MA * STEP_MA, least_ma)
+        if self._is_idle:
+            # A full car would be sent limits all day.
+            return self._capped(sun, least_ma)
         if not sun.cap_ma:
             return self._capped(sun, possible_ma)
         if keep_ma < sun.cap_ma - BAND_MA:
