@@ -311,6 +311,12 @@ def test_an_account_may_forbid_its_cards_to_charge_twice_at_once() -> None:
     assert not accounts(x(concurrent=False)).card(id_tag_of("1111"), NOW_MS).concurrent
 
 
+def test_an_account_may_have_a_default_mode() -> None:
+    account = accounts(x(mode="solar")).named("company-x")
+    assert account is not None
+    assert account.mode == "solar"
+
+
 # --- refusals: the file, the entry and the next step ---
 
 OTHER = {"index": 2, "account": "other", "ids": []}
@@ -372,6 +378,8 @@ def test_a_file_that_is_no_list_is_refused_with_its_example(text: str, sentence:
         (x(former="x"), '(company-x): former must be a list of names such as ["company-x"]'),
         (x(former=["y", 5]), "(company-x): former must be a list of names"),
         (x(former=[UNASSIGNED]), "(company-x): former must be a list of names"),
+        (x(mode="Solar"), "mode must be one of fast, min, solar, off, not 'Solar'"),
+        (x(mode=["solar"]), "mode must be one of fast, min, solar, off, not ['solar']"),
     ],
 )
 def test_an_invalid_entry_is_refused_with_its_location_and_the_remedy(

@@ -278,6 +278,14 @@ def test_a_late_stop_reverses_the_record_of_a_human_and_keeps_its_account() -> N
     assert entries[1].record.review == "too much"
 
 
+@pytest.mark.parametrize(("first_wh", "solar_wh"), [(None, 100), (3_000, 3_000)])
+def test_a_correction_back_has_the_solar_energy_of_the_first_booking(
+    first_wh: int | None, solar_wh: int
+) -> None:
+    entries = correct(record(solar_wh=100), FAMILY, Measured(end_wh=5_900), first_wh)
+    assert entries[-1].record.solar_wh == solar_wh
+
+
 def test_energy_that_a_human_gives_is_known() -> None:
     unknown = record(4_900, 4_900, review="no start", flags=(ENERGY_UNKNOWN, "other"))
     (corrected,) = correct(unknown, FAMILY, Measured(begin_wh=1_500))

@@ -158,6 +158,11 @@ def test_shares_follow_the_time_of_the_sun() -> None:
     assert shares_of(charged, noon, [600, 400], readings, no_minutes) == [300, 200]
 
 
+def test_shares_of_a_record_without_a_start_follow_the_energy() -> None:
+    begun_later = ten_minutes(started_ms=None, solar_wh=100)
+    assert shares_of(begun_later, [BEGAN_MS], [600, 400], [], no_minutes) == [60, 40]
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 10**9)), min_size=1, max_size=9),
     st.floats(0, 1),

@@ -105,6 +105,17 @@ def test_solar_energy_has_its_own_price_beside_that_of_the_grid() -> None:
         assert parts_of(without) == [("", 1_000, 31)]
 
 
+def test_solar_energy_is_split_with_the_hours() -> None:
+    sunny = tariffs(Y | {"solar": 10, "windows": [NIGHT]})
+    charged = record(4_000, "2026-10-01T18:00", "2026-10-01T22:00", solar_wh=1_000)
+    price = sunny.price(charged, none, BERLIN)
+    # Without minutes, the sun is shared as the energy is: half of it before 22:00.
+    assert sorted(parts_of(price)) == [
+        *(("HT", 1_500, 47), ("NT", 1_500, 36)),
+        *(("Solar", 500, 5), ("Solar", 500, 5)),
+    ]
+
+
 def test_the_reversal_of_a_record_takes_its_solar_price_back() -> None:
     sunny = tariffs(Y | {"solar": 10})
     charged = record(1_000, "2026-10-01T05:00", "2026-10-01T07:10", solar_wh=250)
