@@ -23,6 +23,9 @@ from tests.world.smart_home import HomeAssistant
 
 BEGUN_MS = now_ms()
 
+LONG_S = 150
+"""The timeout from which a test is one of the long ones, in seconds."""
+
 # Each run draws other examples. `make fuzz` takes as many as Hypothesis does by itself.
 if not os.environ.get("SHOCPP_FUZZ"):
     # On a busy machine any example may take long; times are measured in bench/.
@@ -112,3 +115,21 @@ def house(broker: Broker) -> Iterator[HomeAssistant]:
     house = HomeAssistant(broker)
     yield house
     house.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the tests with a long timeout over the begins of all workers' shares.
+
+    Most of them wait for times of the product. At the end of the run, the other workers would wait
+    for them.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    marks = {item: item.get_closest_marker("timeout") for item in items}
+    long = [item for item, mark in marks.items() if mark is not None and mark.args[0] >= LONG_S]
+    others = [item for item in items if item not in set(long)]
+    share = -(-len(others) // workers)
+    items[:] = [
+        item
+        for worker in range(workers)
+        for item in (*long[worker::workers], *others[worker * share : (worker + 1) * share])
+    ]

@@ -124,6 +124,27 @@ def decide(state: State, facts: Facts, now_ms: int) -> Decision:
 # -- the house -------------------------------------------------------------------------------------
 
 
+def _with_new_cars(
+    state: State,
+    states: Mapping[Key, ConnectorState],
+    facts: Facts,
+    cars: Cars,
+    now_ms: int,
+) -> MeterState:
+    """Return the state of the meter without the currents of cars that are reported only now."""
+    assert facts.rules is not None, "without rules no meter counts"
+    meter = state.meter
+    for connector in facts.connectors:
+        session, memory = connector.session, states[connector.key]
+        if session is None or memory.drawn_ma is None:
+            continue
+        former = state.connectors.get(connector.key, ConnectorState())
+        if former.drawn_ma is None or former.transaction_id != memory.transaction_id:
+            since_ms = session.received_ms
+            meter = site_meter.reckoned_anew(meter, since_ms, facts.rules, cars, now_ms)
+    return meter
+
+
 def _metered(
     state: State,
     states: Mapping[Key, ConnectorState],
@@ -133,7 +154,8 @@ def _metered(
 ) -> tuple[MeterState, int]:
     """Return the state of the meter after the new readings, and the number of new values."""
     assert facts.rules is not None, "without rules no meter counts"
-    meter, new_values = site_meter.updated(state.meter, facts.readings, facts.rules, cars, now_ms)
+    meter = _with_new_cars(state, states, facts, cars, now_ms)
+    meter, new_values = site_meter.updated(meter, facts.readings, facts.rules, cars, now_ms)
     for connector in facts.connectors:
         former, memory = state.connectors.get(connector.key), states[connector.key]
         if former is None or former.transaction_id != memory.transaction_id:

@@ -51,6 +51,9 @@ ECHO_MS = (10_000, 90_000)
 IMPLAUSIBLE = 3
 """So many times its limit no fuse carries: it melts within seconds."""
 
+REPORT_MS = 10_000
+"""The time in which a new car is reported, as by most chargers."""
+
 NO_ECHO = 0.3
 """The share of a step up to which the meter has not noticed it."""
 
@@ -138,6 +141,21 @@ def updated(
         meter = meter._replace(fresh=0, is_trusted=False)
     loads = [load for load in meter.loads[:-1] if load.moment_ms > now_ms - WINDOW_MS]
     return meter._replace(loads=(*loads, *meter.loads[-1:])), changed
+
+
+def reckoned_anew(
+    meter: MeterState, since_ms: int, rules: SiteRules, cars: Cars, now_ms: int
+) -> MeterState:
+    """Return the state after the first report of a car whose session has begun at `since_ms`.
+
+    Loads since then took its current for one of the house, for a minute. Only if the session has
+    just begun: with all others the loads of a longer time would be forgotten.
+    """
+    newest = meter.newest
+    if newest is None or newest.received_ms < since_ms or now_ms - since_ms > REPORT_MS:
+        return meter
+    earlier = [load for load in meter.loads[:-1] if load.moment_ms < since_ms]
+    return meter._replace(loads=(*earlier, _load(newest, rules, cars)))
 
 
 def is_implausible(reading: SiteReading, rules: SiteRules) -> bool:

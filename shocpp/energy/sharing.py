@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from shocpp.energy.allocation import OWN, STEP_MA, UNBALANCE, Demand, Share, allocate
 from shocpp.energy.failsafe import Rest, dimmed_total, fallback_of, groups_of, is_limited, usable
+from shocpp.energy.meter import REPORT_MS
 from shocpp.energy.model import ALL_PHASES, Connector, Key
 from shocpp.energy.pacing import RAISE_MS, RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
@@ -83,7 +84,9 @@ def sharing_of(
         kept = possible | _shares_for_reductions(situation, order, possible, lowering)
     limits = {one.key: min(states[one.key].limit_ma, kept[one.key].limit_ma) for one in order}
     lowered = {one.key for one in order if limits[one.key] < states[one.key].limit_ma}
-    raises = _Raises(situation, changed_readings, limits)
+    raises = _Raises(
+        situation, changed_readings, limits, REPORT_MS * _has_hidden_car(situation, meter)
+    )
     for one in order:
         if possible[one.key].limit_ma > limits[one.key]:
             raises.raise_to(one, possible[one.key].limit_ma, was_lowered=one.key in lowered)
@@ -111,9 +114,16 @@ class _Raises:
     is_raised   True if one is
     """
 
-    def __init__(self, situation: Situation, changed_readings: int, limits: dict[Key, int]) -> None:
+    def __init__(
+        self,
+        situation: Situation,
+        changed_readings: int,
+        limits: dict[Key, int],
+        wait_ms: int,
+    ) -> None:
+        """Begin; cars that charge wait so long before the next raise."""
         self._situation, self._limits = situation, limits
-        self._changed = changed_readings
+        self._changed, self._wait_ms = changed_readings, wait_ms
         house = situation.house
         self.rest = rest_of(situation, house.highest_ma, house.totals.highest_ma)
         self.waits_ms: dict[Key, int] = {}
@@ -130,6 +140,8 @@ class _Raises:
         wait = wait_ms(connector, memory, situation.now_ms, changed)
         if situation.is_fallback and memory.limit_ma:
             return
+        if memory.limit_ma:
+            wait = max(wait, self._wait_ms)
         if wait or was_lowered:
             self.waits_ms[key] = wait
             return
@@ -155,6 +167,25 @@ class _Raises:
         memory = self._situation.states[connector.key]
         lines = len(expected_phases(connector, memory))
         self.rest.take(connector, sign * current_ma, phases_of(connector, memory), lines)
+
+
+def _has_hidden_car(situation: Situation, meter: MeterState) -> bool:
+    """Return True if the newest reading may have the current of a car that nobody has reported.
+
+    A raise would be too small, and the next one comes after a minute.
+    """
+    newest = meter.newest
+    if newest is None or not situation.is_metered:
+        return False
+    for connector in situation.facts.connectors:
+        session, observed = connector.session, connector.observed
+        if session is None or session.is_late:
+            continue
+        is_reported = observed is not None and observed.measured_ms >= session.received_ms
+        age_ms = newest.received_ms - session.received_ms
+        if not is_reported and 0 < age_ms < REPORT_MS:
+            return True
+    return False
 
 
 def _yielding(

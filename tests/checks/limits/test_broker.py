@@ -134,9 +134,14 @@ def test_an_expired_authority_is_wrong_and_the_server_goes_on(
 
 def test_an_unreadable_signal_is_wrong(serve: Callable[..., Server], home: Home) -> None:
     serve()
-    with open_database(home.database) as db, db.writing(keys=NO_KEYS):
-        mqtt.store_broker_state(db, BrokerState(0, None, dim_trouble="the dim input is odd"))
-    (sentence,) = found(home)
+
+    def findings() -> list[str]:
+        with open_database(home.database) as db, db.writing(keys=NO_KEYS):
+            mqtt.store_broker_state(db, BrokerState(0, None, dim_trouble="the dim input is odd"))
+        return found(home)
+
+    # The server that begins forgets once what it finds: it has no broker.
+    (sentence,) = wait_for(findings)
     assert sentence.startswith("the dim input is odd; the last signal of the grid operator stays")
 
 
