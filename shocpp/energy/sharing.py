@@ -14,6 +14,7 @@ from shocpp.energy.situation import (
     Situation,
     budget_of,
     carried,
+    has_hidden_car,
     is_power_uncertain,
     managed,
     reckoned,
@@ -85,7 +86,7 @@ def sharing_of(
     limits = {one.key: min(states[one.key].limit_ma, kept[one.key].limit_ma) for one in order}
     lowered = {one.key for one in order if limits[one.key] < states[one.key].limit_ma}
     raises = _Raises(
-        situation, changed_readings, limits, REPORT_MS * _has_hidden_car(situation, meter)
+        situation, changed_readings, limits, REPORT_MS * has_hidden_car(situation, meter)
     )
     for one in order:
         if possible[one.key].limit_ma > limits[one.key]:
@@ -167,25 +168,6 @@ class _Raises:
         memory = self._situation.states[connector.key]
         lines = len(expected_phases(connector, memory))
         self.rest.take(connector, sign * current_ma, phases_of(connector, memory), lines)
-
-
-def _has_hidden_car(situation: Situation, meter: MeterState) -> bool:
-    """Return True if the newest reading may have the current of a car that nobody has reported.
-
-    A raise would be too small, and the next one comes after a minute.
-    """
-    newest = meter.newest
-    if newest is None or not situation.is_metered:
-        return False
-    for connector in situation.facts.connectors:
-        session, observed = connector.session, connector.observed
-        if session is None or session.is_late:
-            continue
-        is_reported = observed is not None and observed.measured_ms >= session.received_ms
-        age_ms = newest.received_ms - session.received_ms
-        if not is_reported and 0 < age_ms < REPORT_MS:
-            return True
-    return False
 
 
 def _yielding(

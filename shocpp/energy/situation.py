@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from shocpp.energy.allocation import Budget
 from shocpp.energy.failsafe import Rest, dimmed_total, is_limited
-from shocpp.energy.meter import House
+from shocpp.energy.meter import REPORT_MS, House
 from shocpp.energy.model import (
     AWAY,
     METER_FROZEN,
@@ -29,7 +29,7 @@ from shocpp.energy.standing import (
     limit_or_maximum,
     phases_of,
 )
-from shocpp.energy.state.model import ConnectorState
+from shocpp.energy.state.model import ConnectorState, MeterState
 from shocpp.energy.surplus.phases import expected_phases
 
 FALLBACK = (METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED, METER_IMPLAUSIBLE)
@@ -205,3 +205,22 @@ def is_managed(situation: Situation, connector: Connector) -> bool:
     wish, switch = connector.wish, situation.states[connector.key].switch
     is_switched = switch.target is not None or switch.phases == 1
     return is_limited(connector, situation.rules) or wish != Wish() or is_switched
+
+
+def has_hidden_car(situation: Situation, meter: MeterState) -> bool:
+    """Return True if the newest reading may have the current of a car that nobody has reported.
+
+    A raise would be too small, and the next one comes after a minute.
+    """
+    newest = meter.newest
+    if newest is None or not situation.is_metered:
+        return False
+    for connector in situation.facts.connectors:
+        session, observed = connector.session, connector.observed
+        if session is None or session.is_late:
+            continue
+        is_reported = observed is not None and observed.measured_ms >= session.received_ms
+        age_ms = newest.received_ms - session.received_ms
+        if not is_reported and 0 < age_ms < REPORT_MS:
+            return True
+    return False
