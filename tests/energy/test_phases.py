@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shocpp.energy.memory import remembered
 from shocpp.energy.model import Connector, Installed, Observed, Session, Switching
 from shocpp.energy.pacing import changed
+from shocpp.energy.standing import phases_of
 from shocpp.energy.state.clock_steps import not_after
 from shocpp.energy.state.model import ConnectorState, State
 from shocpp.energy.state.text import state_of, state_text
@@ -28,7 +29,6 @@ from shocpp.energy.surplus.phases import (
     hindrance,
     most_ma,
     pauses,
-    phases_now,
     stepped,
     with_switch,
 )
@@ -149,26 +149,26 @@ def test_a_longer_pause_is_that_of_the_charger() -> None:
 
 def test_three_phases_count_until_one_was_seen_for_a_minute() -> None:
     line = charging_line()
-    assert phases_now(line.connector(), line.memory) == (0, 1, 2)
+    assert phases_of(line.connector(), line.memory) == (0, 1, 2)
     line.wanted = 1
     line.run(2 * MINUTE_MS + 2 * TICK_MS)
     assert line.contactor == 1
     assert not pauses(line.memory.switch)
-    assert phases_now(line.connector(), line.memory) == (0, 1, 2)
+    assert phases_of(line.connector(), line.memory) == (0, 1, 2)
     assert expected_phases(line.connector(), line.memory) == (0,)
     line.run(2 * MINUTE_MS)
-    assert phases_now(line.connector(), line.memory) == (0,)
+    assert phases_of(line.connector(), line.memory) == (0,)
 
 
 def test_three_phases_count_at_once_after_the_switch_back() -> None:
     line = charging_line()
     line.wanted = 1
     line.run(20 * MINUTE_MS)
-    assert phases_now(line.connector(), line.memory) == (0,)
+    assert phases_of(line.connector(), line.memory) == (0,)
     line.wanted = 3
     line.run(MINUTE_MS)
     assert line.contactor == 3
-    assert phases_now(line.connector(), line.memory) == (0, 1, 2)
+    assert phases_of(line.connector(), line.memory) == (0, 1, 2)
     assert expected_phases(line.connector(), line.memory) == (0, 1, 2)
 
 
@@ -324,7 +324,7 @@ def test_a_charger_that_accepts_and_ignores_counts_with_three_phases() -> None:
     line.obeys = False
     line.wanted = 1
     line.run(5 * MINUTE_MS)
-    assert phases_now(line.connector(), line.memory) == (0, 1, 2)
+    assert phases_of(line.connector(), line.memory) == (0, 1, 2)
     assert expected_phases(line.connector(), line.memory) == (0, 1, 2)
     assert line.hindered_by() == IGNORED
     for wanted in (3, 1, 3, 1):

@@ -140,11 +140,6 @@ def command(connector: Connector, memory: ConnectorState) -> int | None:
     return state.target if state.is_ready and state.target else _count(connector, state)
 
 
-def phases_now(connector: Connector, memory: ConnectorState) -> tuple[int, ...]:
-    """Return the site's phases that count for limits: all until fewer were seen."""
-    return phases_of(connector, memory)
-
-
 def expected_phases(connector: Connector, memory: ConnectorState) -> tuple[int, ...]:
     """Return the site's phases that a car is expected to use: those that the sun has to feed."""
     state = memory.switch

@@ -24,7 +24,7 @@ from tests.world.server import Server
 PASSWORD = "correct horse"
 
 
-def found(home: Home) -> list[str]:
+def broker_findings(home: Home) -> list[str]:
     """Return the English sentences about the broker."""
     with open_database(home.database) as db:
         return english_of(check_broker(home.settings, db))
@@ -38,14 +38,14 @@ def write_mqtt(home: Home, **members: object) -> Path:
 
 
 def test_without_the_file_and_with_a_good_one_nothing_is_found(migrated_home: Home) -> None:
-    assert found(migrated_home) == []
+    assert broker_findings(migrated_home) == []
     write_mqtt(migrated_home, user="x", password=PASSWORD)
-    assert found(migrated_home) == []
+    assert broker_findings(migrated_home) == []
 
 
 def test_a_broken_file_is_named_with_its_line(migrated_home: Home) -> None:
     path = write_mqtt(migrated_home, password=PASSWORD)
-    (sentence,) = found(migrated_home)
+    (sentence,) = broker_findings(migrated_home)
     assert sentence == (
         f"{path}, line 1: password needs a user beside it; see conf/mqtt.json.example; there is "
         "no MQTT until it is corrected"
@@ -59,19 +59,19 @@ def test_a_broken_file_is_named_with_its_line(migrated_home: Home) -> None:
 
 def test_a_password_in_plain_text_to_another_machine_is_risky(migrated_home: Home) -> None:
     path = write_mqtt(migrated_home, host="192.168.1.5", user="x", password=PASSWORD)
-    (sentence,) = found(migrated_home)
+    (sentence,) = broker_findings(migrated_home)
     assert sentence == (
         "the password for the broker 192.168.1.5 crosses the network in plain text; set TLS up "
         f"there, and write tls into {path}"
     )
     write_mqtt(migrated_home, host="192.168.1.5", user="x", password=PASSWORD, tls=True)
-    assert found(migrated_home) == []
+    assert broker_findings(migrated_home) == []
 
 
 def test_a_topic_without_a_broker_is_wrong(migrated_home: Home) -> None:
     inputs = {"meter": {"mqtt": "haus/meter"}, "dim": {"mqtt": "haus/dim"}}
     write_site(migrated_home, limit_a=35, dimmed_w=4200, **inputs)
-    sentences = found(migrated_home)
+    sentences = broker_findings(migrated_home)
     assert [one.partition("names the topic ")[2].partition(",")[0] for one in sentences] == [
         "haus/meter",
         "haus/dim",
@@ -82,7 +82,7 @@ def test_starts_for_chargers_and_accounts_that_do_not_exist_are_wrong(migrated_h
     migrated_home.charge_points_file.write_text('{"garage": {"auth": "none"}}')
     payers = {"garage": {"account": "nobody"}, "elsewhere": {"account": "family-y"}}
     path = write_mqtt(migrated_home, start_as=payers)
-    unknown_charger, unknown_account = found(migrated_home)
+    unknown_charger, unknown_account = broker_findings(migrated_home)
     assert unknown_charger == (
         f"{path}: start_as names elsewhere, which is no charger; correct the name"
     )
@@ -112,7 +112,7 @@ def test_a_broker_that_cannot_be_reached_is_wrong_while_a_server_runs(
     ) in " ".join(printed.split())
     assert PASSWORD not in printed + server.log()
     server.stop()
-    assert found(home) == []
+    assert broker_findings(home) == []
 
 
 def test_an_expired_authority_is_wrong_and_the_server_goes_on(
@@ -125,7 +125,7 @@ def test_an_expired_authority_is_wrong_and_the_server_goes_on(
         tls = {"ca": str(authority.path)}
         write_mqtt(home, port=broker.port, user="shocpp", password=PASSWORD, tls=tls)
         server = serve()
-        wait_for(lambda: any("certificate has expired" in one for one in found(home)))
+        wait_for(lambda: any("certificate has expired" in one for one in broker_findings(home)))
         assert server.is_healthy()
         assert " as shocpp" not in broker.log()
     finally:
@@ -138,7 +138,7 @@ def test_an_unreadable_signal_is_wrong(serve: Callable[..., Server], home: Home)
     def findings() -> list[str]:
         with open_database(home.database) as db, db.writing(keys=NO_KEYS):
             mqtt.store_broker_state(db, BrokerState(0, None, dim_trouble="the dim input is odd"))
-        return found(home)
+        return broker_findings(home)
 
     # The server that begins forgets once what it finds: it has no broker.
     (sentence,) = wait_for(findings)
@@ -179,11 +179,11 @@ def test_a_broker_in_a_flapping_network_leaves_one_state(
         write_mqtt(home, port=broker.port)
         server = serve()
         for _ in range(3):
-            wait_for(lambda: broker.log().count(" as shocpp") and found(home) == [])
+            wait_for(lambda: broker.log().count(" as shocpp") and broker_findings(home) == [])
             broker.kill()
-            wait_for(lambda: found(home) != [])
+            wait_for(lambda: broker_findings(home) != [])
             broker.start()
-        wait_for(lambda: found(home) == [])
+        wait_for(lambda: broker_findings(home) == [])
         assert server.is_healthy()
     finally:
         broker.kill()

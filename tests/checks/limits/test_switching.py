@@ -21,7 +21,7 @@ NONE = {"auth": "none"}
 LONG_AGO_MS = NOW_MS - 3_600_000
 
 
-def found(home: Home, db: Database, level: str) -> list[str]:
+def switch_findings(home: Home, db: Database, level: str) -> list[str]:
     """Return the findings about switching of a level."""
     every = english_of(one for one in check_site(home.settings, db) if one.level == level)
     return [sentence for sentence in every if "phase" in sentence]
@@ -45,19 +45,19 @@ def test_unknown_means_are_noted_and_stated_ones_are_not(migrated_home: Home) ->
     with open_database(migrated_home.database) as db:
         boot(db, "maker")
         configure(migrated_home, True)
-        (sentence,) = found(migrated_home, db, NOTE)
+        (sentence,) = switch_findings(migrated_home, db, NOTE)
         assert sentence.startswith("garage: nobody knows how this charger switches its phases, so")
         for stated in ({"means": "number_phases"}, False):
             configure(migrated_home, stated)
-            assert found(migrated_home, db, NOTE) == []
+            assert switch_findings(migrated_home, db, NOTE) == []
 
 
 def test_a_known_vendor_is_not_noted(migrated_home: Home) -> None:
     with open_database(migrated_home.database) as db:
         boot(db, "go-e")
         configure(migrated_home, True)
-        assert found(migrated_home, db, NOTE) == []
-        assert found(migrated_home, db, RISKY) == []
+        assert switch_findings(migrated_home, db, NOTE) == []
+        assert switch_findings(migrated_home, db, RISKY) == []
 
 
 def test_a_refused_command_is_named_until_one_is_accepted(migrated_home: Home) -> None:
@@ -67,11 +67,11 @@ def test_a_refused_command_is_named_until_one_is_accepted(migrated_home: Home) -
         with db.writing(keys=NO_KEYS):
             switches.record_sent(db, "garage", 1, 1, "call", LONG_AGO_MS)
             switches.record_refused(db, "call", LONG_AGO_MS)
-        (sentence,) = found(migrated_home, db, RISKY)
+        (sentence,) = switch_findings(migrated_home, db, RISKY)
         assert sentence.startswith("garage refuses to switch its phases and stays as it is; check")
         with db.writing(keys=NO_KEYS):
             switches.record_accepted(db, "call")
-        assert found(migrated_home, db, RISKY) == []
+        assert switch_findings(migrated_home, db, RISKY) == []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_three_phases_long_after_the_switch_to_one_are_named(
             switches.record_accepted(db, "call")
             seen = Seen(currents_ma, None, None, NOW_MS - age_ms)
             observed.record(db, garage, 1, seen, NOW_MS - age_ms)
-        sentences = found(migrated_home, db, RISKY)
+        sentences = switch_findings(migrated_home, db, RISKY)
         assert [one.startswith("garage accepts one phase and goes on") for one in sentences] == (
             [True] if is_found else []
         )

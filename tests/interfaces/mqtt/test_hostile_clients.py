@@ -1,7 +1,6 @@
 """A hostile client at the broker: it disturbs nobody, and gets only what everybody there may."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -24,22 +23,6 @@ Serve = Callable[..., Server]
 METER, DIM = "haus/meter", "haus/dim"
 GIANT = b"1" * 8_000_000
 DIMMED = "SELECT is_dimmed FROM dim_signal"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker at which everybody may write."""
-    broker = Broker(tmp_path / "broker")
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def house(broker: Broker) -> Iterator[HomeAssistant]:
-    """A client, hostile or not."""
-    house = HomeAssistant(broker)
-    yield house
-    house.close()
 
 
 def test_a_fake_signal_of_another_topic_dims_nobody(
