@@ -146,6 +146,7 @@ def test_it_connects_again_after_the_broker_was_gone(broker: Broker, connect: Co
     wait_for(lambda: len(ear.sessions) == 2)
     assert client.trouble is None
     household = Household(broker)
+    wait_for(lambda: household.newest(STATUS) == b"online")
     household.publish("a/b", "again")
     wait_for(lambda: ear.messages == [Message("a/b", b"again", False)])
     assert household.payloads("a/x") == []
@@ -202,9 +203,12 @@ def test_topics_that_a_user_has_later_are_followed_and_others_left(
 ) -> None:
     ear = Ear("old")
     client = connect(conf_of(broker), ear)
-    wait_for(lambda: ear.sessions)
+    wait_for(lambda: household.payloads(STATUS) == [b"online"])
     ear.filters = ["new"]
     client.follow()
+    # The broker takes what a client sends in its order.
+    client.publish("behind", b"", retain=False)
+    wait_for(lambda: household.payloads("behind"))
     household.publish("old", "1")
     household.publish("new", "2")
     wait_for(lambda: ear.messages == [Message("new", b"2", False)])
@@ -219,7 +223,7 @@ def test_an_error_of_a_user_is_logged_and_does_not_end_the_connection(
 
     ear = Ear("b")
     connect(conf_of(broker), Broken("a"), ear)
-    wait_for(lambda: ear.sessions)
+    wait_for(lambda: household.payloads(STATUS) == [b"online"])
     household.publish("a", "1")
     household.publish("b", "2")
     wait_for(lambda: ear.messages)

@@ -9,11 +9,11 @@ from shocpp.site.inputs.posted import record_posted
 from shocpp.store.database import open_database
 from tests.world.charger import Charger
 from tests.world.home import Home
-from tests.world.limits import report_currents, set_point, start, write_site
+from tests.world.limits import limits, report_currents, start, write_site
 from tests.world.machine import wait_for
 from tests.world.server import Server
 
-SOON_S = 60.0
+SOON_S = 45.0
 """Two ticks, the time of a Call, and the least time between two powers, on a busy machine."""
 
 
@@ -32,8 +32,8 @@ def test_the_leader_stores_grid_cars_limits_and_reasons(
         sent = start(charger, "3333")
         with open_database(home.database) as db:
             record_posted(db, home.settings, {"a": [12.0, 11.0, 12.0]}, now_ms())
-        # Currents count once somebody limits them.
-        wait_for(lambda: set_point(home), SOON_S)
+        # Currents count once somebody limits them; a worker knows it when it sends a limit.
+        wait_for(lambda: limits(charger), SOON_S)
         report_currents(charger, sent, 10, 10, 10)
 
         def power_w() -> int:
