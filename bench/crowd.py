@@ -32,7 +32,7 @@ from bench.machine import (
 from bench.measure import Figures, Sections, Server, header, options_of, row, run
 from bench.servers import Ours, Running
 from shocpp.calls.addressing import address
-from shocpp.calls.placing import BY_A_PROGRAM, place
+from shocpp.calls.placing import CallOptions, place
 from shocpp.store.database import open_database
 
 COMMANDS = 1_000
@@ -112,7 +112,7 @@ def commands_ms(server: Ours, chargers: int) -> tuple[float, float]:
             name = f"charger-{random_.randrange(chargers)}"
             begun = time.perf_counter()
             addressed = address(db, name, "DataTransfer", payload)
-            placed = place(db, addressed, "DataTransfer", BY_A_PROGRAM)
+            placed = place(db, addressed, "DataTransfer", CallOptions("a program"))
             times.append((time.perf_counter() - begun) * 1e3)
             assert placed.outcome.confirmation == '{"status":"Accepted"}', placed
     times.sort()

@@ -11,7 +11,6 @@ It is decided before the WebSocket upgrade, in the thread of the request. Two ru
 """
 
 import hashlib
-import logging
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,8 +19,6 @@ from shocpp.admission.password_checks import PasswordChecks, TooManyChecks
 from shocpp.configuration.charge_points import OTHERS, Allowlist, Entry
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import Login
-
-log = logging.getLogger(__name__)
 
 NO_PASSWORD = "no password"
 WRONG_PASSWORD = "wrong password"

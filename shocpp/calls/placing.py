@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from shocpp.calls.addressing import SEE, Addressed, address
+from shocpp.calls.addressing import SEE, Addressed
 from shocpp.calls.outcomes import is_refusal
 from shocpp.clock import now_ms
 from shocpp.errors import Unreachable
@@ -20,11 +20,10 @@ from shocpp.ocpp.outgoing import (
     payload_text,
 )
 from shocpp.ocpp.redaction import redacted
-from shocpp.settings import Settings
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall, Repeatable
 from shocpp.store.charge_points import connections
-from shocpp.store.database import Database, open_database
+from shocpp.store.database import Database
 from shocpp.store.doorbells import Doorbell, doorbells_folder, ring
 from shocpp.store.keys import NO_KEYS
 from shocpp.unique_ids import random_uuid
@@ -58,9 +57,6 @@ class CallOptions(NamedTuple):
     canned: str | None = None
 
 
-BY_A_PROGRAM = CallOptions("a program")
-
-
 class PlacedCall(NamedTuple):
     """A Call that has ended, or whose caller has waited long enough; for a repeat, the first Call.
 
@@ -71,28 +67,6 @@ class PlacedCall(NamedTuple):
     charge_point_id: str
     queued_ms: int
     outcome: CallOutcome
-
-
-def place_call(
-    settings: Settings,
-    charge_point: str | None,
-    action: str,
-    payload: Mapping[str, Any],
-    asked: CallOptions = BY_A_PROGRAM,
-    *,
-    forced: bool = False,
-) -> CallOutcome:
-    """Send a Call to a Charge Point and wait for its end.
-
-    `charge_point` is an identity, a serial, or None for the only connected one. `forced` skips the
-    check of the payload, but for a password. Raises UsageError for an unknown or ambiguous charge
-    point, an unknown action, or a payload that OCPP 1.6 §6 does not allow. Raises Unreachable if
-    the charge point is not connected. Nothing is queued then.
-    """
-    payload = checked_payload(action, payload, forced=forced)
-    with open_database(settings.database) as db:
-        addressed = address(db, charge_point, action, payload)
-        return place(db, addressed, action, asked).outcome
 
 
 def checked_payload(action: str, payload: Mapping[str, Any], *, forced: bool) -> Mapping[str, Any]:

@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 from shocpp.ocpp.numbers import whole_number
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 
-MAX_PROFILE, DEFAULT_PROFILE, TX_PROFILE = (
-    *("ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"),
-)
+DEFAULT_PROFILE, TX_PROFILE = "TxDefaultProfile", "TxProfile"
 ABSOLUTE, RECURRING, RELATIVE = "Absolute", "Recurring", "Relative"
 AMPERE, WATT = "A", "W"
 

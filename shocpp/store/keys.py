@@ -13,9 +13,6 @@ from typing import NamedTuple, Self
 
 from shocpp.ocpp.identity import identity_key
 
-WITHOUT_CHARGE_POINT = ""
-"""The key of records without a Charge Point, such as imported ones; it is nobody's identity."""
-
 
 class UndeclaredKey(Exception):
     """A transaction needs a card's key that it has not declared; begin it again with this key."""

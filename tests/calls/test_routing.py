@@ -36,11 +36,12 @@ from websockets import Subprotocol
 from websockets.asyncio.client import connect
 
 from shocpp.calls.outcomes import confirmation_of
-from shocpp.calls.placing import CallOptions, place_call
+from shocpp.calls.placing import CallOptions
 from shocpp.errors import ShocppError
 from shocpp.settings import read_settings
 from tests.world.home import Home
 from tests.world.machine import BIN, ROOT, wait_for
+from tests.world.placing import place_call
 from tests.world.server import Server
 
 CALLS = int(os.environ.get("SHOCPP_CALLS") or 400)

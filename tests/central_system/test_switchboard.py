@@ -16,11 +16,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from shocpp.calls.placing import place_call
 from shocpp.central_system.switchboard import Switchboard
 from tests.world.connections import BOOT, START, STOP, ask, close_code, connect, is_connected
 from tests.world.home import Home
 from tests.world.machine import wait_for
+from tests.world.placing import place_call
 from tests.world.server import Server
 
 Serve = Callable[..., Server]

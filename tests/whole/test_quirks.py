@@ -20,11 +20,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
-from shocpp.calls.placing import CallOptions, place_call
+from shocpp.calls.placing import CallOptions
 from shocpp.ocpp.passwords import password_hash
 from tests.world.connections import KEY, OCPP16, UPGRADE, RawCharger, ask
 from tests.world.home import Home
 from tests.world.machine import ROOT, wait_for
+from tests.world.placing import place_call
 from tests.world.server import Server
 
 HERE = ROOT / "tests"

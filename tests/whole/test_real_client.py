@@ -33,9 +33,9 @@ from ocpp.v16.enums import (
 from websockets import Subprotocol
 from websockets.asyncio.client import connect
 
-from shocpp.calls.placing import place_call
 from tests.world.home import FRAMES, Home
 from tests.world.machine import wait_for
+from tests.world.placing import place_call
 from tests.world.server import Server
 
 SAMPLES = 12

@@ -152,15 +152,14 @@ def set_account(
     _edit(path, bound, change)
 
 
-def add_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | None = None) -> None:
+def add_card(path: Path, bound: Mapping[int, str], card: NewCard) -> None:
     """Add a card to its account; EditRefused if any account has it."""
 
     def change(entries: Entries, _: object) -> bool:
         owner = next((e for e in entries if _spelling(e, card.id_tag) is not None), None)
         if owner is not None:
             raise EditRefused("card_taken", card=card.id_tag, account=owner["account"])
-        entry = _named(entries, card.account, path)
-        apply_seen(entry, partial(_put, entry, card), seen)
+        _put(_named(entries, card.account, path), card)
         return True
 
     _require_sendable(card.id_tag)

@@ -87,7 +87,6 @@ class Beats:
         self._file: MqttFile | None = None
         self._stored_text: str | None = None
         self._state: BrokerState | None = None
-        self._is_state_stored = False
         self._running: Running | None = None
         self._trouble: str | None = None
 

@@ -21,10 +21,10 @@ from websockets import Subprotocol
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from shocpp.calls.placing import place_call
 from shocpp.ocpp.passwords import password_hash
 from tests.world.home import Home
 from tests.world.machine import BIN, free_port, needs, wait_for
+from tests.world.placing import place_call
 
 BACKEND = str(BIN / "shocpp-backend")
 HEARTBEAT = '[2,"1","Heartbeat",{}]\n'

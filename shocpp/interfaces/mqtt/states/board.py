@@ -5,7 +5,6 @@ that are gone. After a reconnect all messages are sent again: the broker may hav
 """
 
 import contextlib
-import logging
 from collections.abc import Collection, Mapping
 
 from shocpp.errors import StoreUnavailable
@@ -25,8 +24,6 @@ from shocpp.settings import Settings
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import published
-
-log = logging.getLogger(__name__)
 
 Facts = tuple[ChargerPresent, dict[int, int], dict[tuple[str, int], str]]
 """A charger, the energy of its connectors in Wh, and why commands were refused there."""

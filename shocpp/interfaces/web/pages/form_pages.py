@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
 
-from shocpp.admission.people.permits import FORBIDDEN
 from shocpp.admission.people.roles import Person
 from shocpp.calls.page.files import PresentFiles
 from shocpp.configuration.editing.file_edit import ChangedMeanwhile, EditRefused
@@ -201,12 +200,6 @@ def not_there(page_key: str = "") -> Refused:
     `page_key` is that of Refused.
     """
     return Refused(404, f"there is no {json.dumps(request.path)[1:-1]} here", page_key=page_key)
-
-
-def forbid(person: Person, *permissions: str) -> None:
-    """Raise Refused (403) unless a person has one of these permissions."""
-    if not any(person.may(permission) for permission in permissions):
-        raise Refused(403, FORBIDDEN)
 
 
 def line_of(fields: Mapping[str, str], name: str, words: Mapping[str, str], most: int = 120) -> str:

@@ -24,12 +24,3 @@ def months_of_ended(db: Database, ended: tuple[int, int]) -> list[Month]:
         ended,
     )
     return [Month.parse(month) for (month,) in rows.fetchall()]
-
-
-def months(db: Database, year: int) -> list[Month]:
-    """Return the months of a year that have records, in order."""
-    rows = db.execute(
-        "SELECT DISTINCT month FROM accounting_record WHERE month BETWEEN ? AND ? ORDER BY 1",
-        (Month(year, 1).name, Month(year, 12).name),
-    )
-    return [Month.parse(month) for (month,) in rows.fetchall()]

@@ -7,7 +7,7 @@ to it does no harm.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from flask import Flask, Response, request
@@ -19,7 +19,7 @@ from shocpp.calls.page.commands import CallReport, newest
 from shocpp.calls.page.files import present_allowlist
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import OTHERS, can_have_entry
-from shocpp.errors import Unreachable, UsageError
+from shocpp.errors import Unreachable
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Connect,
@@ -258,11 +258,3 @@ class ChargerPages(FormPages):
 def path_of(charge_point_id: str, rest: str = "") -> str:
     """Return the path of the page of a charger, or of a page below it."""
     return f"/chargers/{quote(charge_point_id, safe='')}{rest}"
-
-
-def refuse_usage(field: str, act: Callable[[], Any]) -> None:
-    """Carry out an act; its UsageError becomes the sentence at a field."""
-    try:
-        act()
-    except UsageError as error:
-        raise WrongField(field, str(error)) from None
