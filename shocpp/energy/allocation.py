@@ -33,8 +33,8 @@ class Demand(NamedTuple):
     """The demand of a connector: from `least_ma` to `most_ma` on each of these phases.
 
     `least_ma` is a multiple of STEP_MA. `seen` are the phases on which its car was seen to draw;
-    they count for the balance at once, and for limits when they are known for sure. `lines` is the
-    number of phases that count for the limit over all phases, None for all of these.
+    they count for the balance at once, and for limits when they are known for sure. `phase_count`
+    is the number of phases that count for the limit over all phases, None for all of these.
     """
 
     key: Key
@@ -44,7 +44,7 @@ class Demand(NamedTuple):
     priority: int = 0
     groups: tuple[str, ...] = ()
     seen: tuple[int, ...] = ()
-    lines: int | None = None
+    phase_count: int | None = None
 
 
 class Budget(NamedTuple):
@@ -137,7 +137,7 @@ def _filled(
             *(groups[group][phase] for group in demand.groups for phase in demand.phases),
             *(balance[phase] for phase in _uneven_phases(demand) if balance),
             # Once for each phase: it is of all of them together.
-            *(total for _ in range(demand.lines or len(demand.phases)) if total),
+            *(total for _ in range(demand.phase_count or len(demand.phases)) if total),
         ]
         least_ma = demand.least_ma
         counts = Counter(bounds)

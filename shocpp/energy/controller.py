@@ -141,7 +141,7 @@ def _with_new_cars(
         former = state.connectors.get(connector.key, ConnectorState())
         if former.drawn_ma is None or former.transaction_id != memory.transaction_id:
             since_ms = session.received_ms
-            meter = site_meter.reckoned_anew(meter, since_ms, facts.rules, cars, now_ms)
+            meter = site_meter.with_reported_car(meter, since_ms, facts.rules, cars, now_ms)
     return meter
 
 

@@ -124,24 +124,28 @@ class Rest:
         connector: Connector,
         limit_ma: int,
         phases: Sequence[int] | None = None,
-        lines: int | None = None,
+        phase_count: int | None = None,
     ) -> None:
         """Take this much from the limits of a connector, on all its phases or on these.
 
-        Of the limit over all phases it takes so many `lines`, those on which a car draws.
+        `phase_count` is the number of phases on which a car draws: the limit over all phases loses
+        the current of each. None stands for all of `phases`.
         """
         phases = connector.phases if phases is None else phases
         if self.total_ma is not None:
-            self.total_ma -= (lines or len(phases)) * limit_ma
+            self.total_ma -= (phase_count or len(phases)) * limit_ma
         for bound in self._bounds(connector):
             for phase in phases:
                 bound[phase] -= limit_ma
 
-    def left_for(self, connector: Connector, lines: int | None = None) -> int:
-        """Return the current that is left on all phases of a connector; `lines` as for `take`."""
+    def left_for(self, connector: Connector, phase_count: int | None = None) -> int:
+        """Return the current that is left on all phases of a connector.
+
+        `phase_count` is that of `take`.
+        """
         lefts = [bound[phase] for bound in self._bounds(connector) for phase in connector.phases]
         if self.total_ma is not None:
-            lefts.append(self.total_ma // (lines or len(connector.phases)))
+            lefts.append(self.total_ma // (phase_count or len(connector.phases)))
         return min(lefts, default=connector.max_ma)
 
     def _bounds(self, connector: Connector) -> list[list[int]]:

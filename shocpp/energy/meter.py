@@ -54,7 +54,7 @@ IMPLAUSIBLE = 3
 REPORT_MS = 10_000
 """The time in which a new car is reported, as by most chargers."""
 
-NO_ECHO = 0.3
+NO_ECHO_SHARE = 0.3
 """The share of a step up to which the meter has not noticed it."""
 
 HISTORY_EVERY_MS, HISTORY_MS = 10_000, 600_000
@@ -64,7 +64,7 @@ EVIDENCE = 3
 """Steps of cars that are remembered; two with one result are a proof if none speaks against it, and
 so is the very first one."""
 
-FOLLOWS, REVERSED, ABSENT = "follows", "reversed", "absent"
+ECHO_FOLLOWS, ECHO_REVERSED, ECHO_ABSENT = "follows", "reversed", "absent"
 
 
 class Cars(NamedTuple):
@@ -99,7 +99,7 @@ class House(NamedTuple):
     least_ma    the lowest that it can be now
     highest_ma  the highest of the last minute, for raises
     likely_ma   the likely one, for the balance of the phases
-    wholes      how often the phases together have the load: a sum may count on each of them
+    split_sum   the sum of the shares of a reading in sum; it is 3 if the sum counts on each phase
     totals      the same over all phases, without `likely_ma`
     """
 
@@ -108,11 +108,11 @@ class House(NamedTuple):
     highest_ma: PerPhase
     likely_ma: PerPhase
     totals: Totals
-    wholes: float = 1.0
+    split_sum: float = 1.0
 
     def total(self, load_ma: PerPhase) -> int:
         """Return one of these loads over all phases."""
-        return round(sum(load_ma) / self.wholes)
+        return round(sum(load_ma) / self.split_sum)
 
 
 def updated(
@@ -143,7 +143,7 @@ def updated(
     return meter._replace(loads=(*loads, *meter.loads[-1:])), changed
 
 
-def reckoned_anew(
+def with_reported_car(
     meter: MeterState, since_ms: int, rules: SiteRules, cars: Cars, now_ms: int
 ) -> MeterState:
     """Return the state after the first report of a car whose session has begun at `since_ms`.
@@ -191,10 +191,10 @@ def with_echo(meter: MeterState, cars: Cars, now_ms: int) -> MeterState:
     age_ms = now_ms - step.noticed_ms
     if age_ms < ECHO_MS[0] or (age_ms < ECHO_MS[1] and -0.5 < echo < 0.5):
         return meter
-    if NO_ECHO < abs(echo) < 0.5:
+    if NO_ECHO_SHARE < abs(echo) < 0.5:
         # The house has changed meanwhile.
         return meter._replace(step=None)
-    echo_name = FOLLOWS if echo >= 0.5 else REVERSED if echo <= -0.5 else ABSENT
+    echo_name = ECHO_FOLLOWS if echo >= 0.5 else ECHO_REVERSED if echo <= -0.5 else ECHO_ABSENT
     return meter._replace(step=None, evidence=(*meter.evidence, echo_name)[-EVIDENCE:])
 
 
@@ -220,9 +220,11 @@ def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms:
     ):
         # No house exports more than its fuses carry.
         return METER_REVERSED
-    for echo_name, result in ((REVERSED, METER_REVERSED), (ABSENT, METER_ABSENT)):
+    for echo_name, result in ((ECHO_REVERSED, METER_REVERSED), (ECHO_ABSENT, METER_ABSENT)):
         is_first = meter.evidence == (echo_name,)
-        if is_first or (meter.evidence.count(echo_name) >= 2 and FOLLOWS not in meter.evidence):
+        if is_first or (
+            meter.evidence.count(echo_name) >= 2 and ECHO_FOLLOWS not in meter.evidence
+        ):
             return result
     return METER_GOOD
 
@@ -239,9 +241,9 @@ def house(meter: MeterState, rules: SiteRules, *, sees_cars: bool) -> House:
         return steady(alone)
     newest = meter.loads[-1]
     highest = _highest([load.most_ma for load in meter.loads])
-    wholes = sum(rules.split) if meter.newest.is_sum else 1.0
+    split_sum = sum(rules.split) if meter.newest.is_sum else 1.0
     totals = Totals(*newest.totals_ma, max(load.totals_ma[0] for load in meter.loads))
-    return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma, totals, wholes)
+    return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma, totals, split_sum)
 
 
 def steady(load_ma: PerPhase) -> House:

@@ -40,7 +40,7 @@ def wait_ms(
     return left
 
 
-def is_paused(connector: Connector, state: ConnectorState) -> bool:
+def is_stop_wanted(connector: Connector, state: ConnectorState) -> bool:
     """Return True if a person, or a switch of phases, wants a connector to have 0 A."""
     by_person = connector.chosen_ma == 0 or (not state.sun.is_on and connector.wish.mode == OFF)
     return by_person or state.switch.target is not None
@@ -57,7 +57,7 @@ def changed(
             limit_ma=limit_ma,
             changed_ms=now_ms,
             lowered_ms=now_ms if is_lowered else state.lowered_ms,
-            was_paused=is_paused(connector, state),
+            was_paused=is_stop_wanted(connector, state),
             was_drawing=state.was_drawing or (not limit_ma and state.drew_since_ms is not None),
         )
     if limit_ma == 0 and (state.active_since_ms is not None or state.waiting_since_ms is None):

@@ -22,11 +22,11 @@ def ranked(
     wait, and last the cars that take nothing.
     """
 
-    def place(connector: Connector) -> tuple[int, int, int, Key]:
+    def position(connector: Connector) -> tuple[int, int, int, Key]:
         turn, order = _turn(connector, states[connector.key], now_ms)
         return (-connector.priority, turn, order, connector.key)
 
-    return sorted(connectors, key=place)
+    return sorted(connectors, key=position)
 
 
 def turn_ends_ms(state: ConnectorState) -> int | None:

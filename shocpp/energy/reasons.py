@@ -108,13 +108,13 @@ class Reasons:
         """Return the reason of the set point of a connector."""
         session, name = connector.session, self._situation.standings[connector.key]
         if name in OF_STANDING:
-            return Reason(OF_STANDING[name], {"max_a": _whole(connector.max_ma)})
+            return Reason(OF_STANDING[name], {"max_a": _amperes(connector.max_ma)})
         if name == AWAY:
-            return Reason("away", {"limit_a": _whole(self._situation.reserved(connector))})
+            return Reason("away", {"limit_a": _amperes(self._situation.reserved(connector))})
         if session is None:
             if is_off(connector):
                 return Reason("mode_off")
-            return Reason("base", {"limit_a": _whole(base_ma or 0)})
+            return Reason("base", {"limit_a": _amperes(base_ma or 0)})
         if session.is_late or limit_ma is None:
             return Reason("late_start")
         return self._of_session(connector, limit_ma)
@@ -136,7 +136,7 @@ class Reasons:
         if causes is not None and not limit_ma and causes.possible.bound == DIMMED:
             return Reason("dimmed", {"limit_w": self._situation.rules.dimmed_w or 0})
         if self._situation.is_fallback:
-            return Reason(OF_FALLBACK[self._situation.verdict], {"limit_a": _whole(limit_ma)})
+            return Reason(OF_FALLBACK[self._situation.verdict], {"limit_a": _amperes(limit_ma)})
         return self._of_following(connector, limit_ma)
 
     @property
@@ -153,9 +153,9 @@ class Reasons:
 
     def _of_following(self, connector: Connector, limit_ma: int) -> Reason:
         """Return the reason of a limit that its charger follows."""
-        kept, possible, wait_ms = self._sharing.causes[connector.key]
+        ceiling, possible, wait_ms = self._sharing.causes[connector.key]
         if possible.limit_ma > limit_ma:
-            to_a = _whole(possible.limit_ma)
+            to_a = _amperes(possible.limit_ma)
             if wait_ms and limit_ma and self._sharing.awaits_meter:
                 return Reason("awaits_meter", {"to_a": to_a})
             if wait_ms is None:
@@ -165,14 +165,15 @@ class Reasons:
         # What it may be raised to says what binds it; what it was lowered to is its own limit.
         share = possible
         if limit_ma and share.bound == NO_ROOM:
-            share = Share(limit_ma, SITE) if self._sharing.whole.site_ma is not None else kept
+            has_site_limit = self._sharing.available.site_ma is not None
+            share = Share(limit_ma, SITE) if has_site_limit else ceiling
         return self._of_share(connector, limit_ma, share)
 
     def _of_share(self, connector: Connector, limit_ma: int, share: Share) -> Reason:
         """Return the reason of a limit that is as high as it may be."""
-        limit_a, rules = _whole(limit_ma), self._situation.rules
+        limit_a, rules = _amperes(limit_ma), self._situation.rules
         if share.bound == UNBALANCE:
-            unbalance_a = _whole(rules.unbalance_ma)
+            unbalance_a = _amperes(rules.unbalance_ma)
             return Reason("unbalance", {"limit_a": limit_a, "unbalance_a": unbalance_a})
         if share.bound == DIMMED:
             return Reason("dimmed", {"limit_w": rules.dimmed_w or 0})
@@ -187,15 +188,13 @@ class Reasons:
                 key = "goal_fast"
             return Reason(key, {"limit_a": limit_a})
         where = "" if share.bound == SITE else share.bound.removeprefix(GROUP)
-        whole, phases = (
-            self._sharing.whole,
-            phases_of(connector, self._situation.states[connector.key]),
-        )
-        of_phases = whole.groups_ma[where] if where else whole.site_ma
+        available = self._sharing.available
+        of_phases = available.groups_ma[where] if where else available.site_ma
         assert of_phases is not None, "only a limit that is there binds a share"
+        phases = phases_of(connector, self._situation.states[connector.key])
         cars, total_ma = max((self._cars[where, phase], -of_phases[phase]) for phase in phases)
         if cars > 1:
-            return Reason("shares", {"cars": cars, "total_a": _whole(-total_ma), "where": where})
+            return Reason("shares", {"cars": cars, "total_a": _amperes(-total_ma), "where": where})
         if not where and rules.has_meter:
             return Reason("house_leaves", {"limit_a": limit_a})
         return Reason("limit_of", {"where": where, "limit_a": limit_a})
@@ -211,5 +210,5 @@ class Reasons:
         return Reason("waits_turn", {"cars": cars, "minutes": max(ceil(turn_ms / 60_000), 1)})
 
 
-def _whole(current_ma: int) -> int:
+def _amperes(current_ma: int) -> int:
     return current_ma // 1_000

@@ -10,7 +10,7 @@ from shocpp.energy.model import ALL_PHASES, Connector, Key
 from shocpp.energy.pacing import RAISE_MS, RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
 from shocpp.energy.situation import (
-    Load,
+    AssumedLoad,
     Situation,
     budget_of,
     carried,
@@ -28,7 +28,6 @@ from shocpp.energy.surplus.phases import expected_phases, pauses
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""
 
-
 RAISE_BAND_MA = 500
 """The current that stays free after a raise: a house at the edge of an ampere would flap."""
 
@@ -39,11 +38,12 @@ YIELD_MS = 60_000
 class Causes(NamedTuple):
     """The causes of a limit.
 
-    kept      the share that it must not exceed; `possible` the one that it may be raised to
+    ceiling   the share that it must not exceed
+    possible  the share that it may be raised to
     wait_ms   the time until it is raised, None if nothing but other chargers delays it
     """
 
-    kept: Share
+    ceiling: Share
     possible: Share
     wait_ms: int | None
 
@@ -51,16 +51,16 @@ class Causes(NamedTuple):
 class Sharing(NamedTuple):
     """The limits of all sessions, and their causes.
 
-    causes     of those that follow their set points
-    whole      all that these may have together, of each limit
-    yielded_ms the last time that one has yielded
-    is_raised  True if one is raised now
-    awaits_meter   True if raises wait for values of the meter that have changed
+    causes      of those that follow their set points
+    available   what these may have together of each limit
+    yielded_ms  the last time that one has yielded
+    is_raised   True if one is raised now
+    awaits_meter  True if raises wait for values of the meter that have changed
     """
 
     limits: Mapping[Key, int]
     causes: Mapping[Key, Causes]
-    whole: Rest
+    available: Rest
     yielded_ms: int
     is_raised: bool
     awaits_meter: bool
@@ -80,10 +80,10 @@ def sharing_of(
         situation, [_demand(situation, one) for one in order], _for_raises(situation)
     )
     lowering = _for_reductions(situation, meter)
-    kept = possible
+    ceilings = possible
     if situation.is_metered:
-        kept = possible | _shares_for_reductions(situation, order, possible, lowering)
-    limits = {one.key: min(states[one.key].limit_ma, kept[one.key].limit_ma) for one in order}
+        ceilings = possible | _shares_for_reductions(situation, order, possible, lowering)
+    limits = {one.key: min(states[one.key].limit_ma, ceilings[one.key].limit_ma) for one in order}
     lowered = {one.key for one in order if limits[one.key] < states[one.key].limit_ma}
     raises = _Raises(
         situation, changed_readings, limits, REPORT_MS * has_hidden_car(situation, meter)
@@ -96,15 +96,15 @@ def sharing_of(
         if yielding is not None:
             limits[yielding], yielded_ms = 0, now_ms
     causes = {
-        one.key: Causes(kept[one.key], possible[one.key], raises.waits_ms.get(one.key))
+        one.key: Causes(ceilings[one.key], possible[one.key], raises.waits_ms.get(one.key))
         for one in order
     }
     for one in connectors:
         if _is_live(one) and one.key not in limits:
             limits[one.key] = _of_unreliable(situation, one, raises.rest)
-    whole = rest_of(situation, lowering.house_ma, lowering.total_ma)
+    available = rest_of(situation, lowering.house_ma, lowering.total_ma)
     awaits_meter = rules.has_meter and changed_readings < ENOUGH_CHANGES
-    return Sharing(limits, causes, whole, yielded_ms, raises.is_raised, awaits_meter)
+    return Sharing(limits, causes, available, yielded_ms, raises.is_raised, awaits_meter)
 
 
 class _Raises:
@@ -166,8 +166,8 @@ class _Raises:
         """Take what counts for a connector from the rest, or with -1 give it back."""
         current_ma = reckoned(self._situation, connector, self._limits[connector.key])
         memory = self._situation.states[connector.key]
-        lines = len(expected_phases(connector, memory))
-        self.rest.take(connector, sign * current_ma, phases_of(connector, memory), lines)
+        phase_count = len(expected_phases(connector, memory))
+        self.rest.take(connector, sign * current_ma, phases_of(connector, memory), phase_count)
 
 
 def _yielding(
@@ -230,7 +230,7 @@ def _shares_for_reductions(
     situation: Situation,
     order: Sequence[Connector],
     possible: Mapping[Key, Share],
-    lowering: Load,
+    lowering: AssumedLoad,
 ) -> dict[Key, Share]:
     """Return the shares that limits are lowered to, of those that have one now or may have one.
 
@@ -246,17 +246,17 @@ def _shares_for_reductions(
     return _shares(situation, demands, lowering)
 
 
-def _for_raises(situation: Situation) -> Load:
+def _for_raises(situation: Situation) -> AssumedLoad:
     """Return the load of the house that raises must leave room for."""
     first, second, third = highest = situation.house.highest_ma
     total_ma = situation.house.totals.highest_ma
     if not situation.is_metered:
-        return Load(highest, total_ma, highest)
+        return AssumedLoad(highest, total_ma, highest)
     band_ma = RAISE_BAND_MA
-    return Load((first + band_ma, second + band_ma, third + band_ma), total_ma, highest)
+    return AssumedLoad((first + band_ma, second + band_ma, third + band_ma), total_ma, highest)
 
 
-def _for_reductions(situation: Situation, meter: MeterState) -> Load:
+def _for_reductions(situation: Situation, meter: MeterState) -> AssumedLoad:
     """Return the load of the house that limits must be lowered for.
 
     A phase over its limit has the highest one: what cars draw is not known to the second.
@@ -277,10 +277,10 @@ def _for_reductions(situation: Situation, meter: MeterState) -> Load:
     if dimmed_ma is not None and meter.newest is not None and situation.is_metered:
         is_over = house.total(meter.newest.currents_ma) > dimmed_ma
         total_ma = house.totals.most_ma if is_over and is_still else total_ma
-    return Load(least, total_ma, house.likely_ma, UNBALANCE_NOISE_MA)
+    return AssumedLoad(least, total_ma, house.likely_ma, UNBALANCE_NOISE_MA)
 
 
-def _shares(situation: Situation, demands: Sequence[Demand], load: Load) -> dict[Key, Share]:
+def _shares(situation: Situation, demands: Sequence[Demand], load: AssumedLoad) -> dict[Key, Share]:
     """Return the fair shares; if not all get what they want, needless current is given back."""
     budget = budget_of(situation, load)
     shares = allocate(demands, budget)

@@ -127,15 +127,15 @@ def rest_of(situation: Situation, house_ma: PerPhase, total_ma: int) -> Rest:
     rest = Rest(rules, house_ma, situation.dimmed_ma(total_ma))
     for connector in situation.facts.connectors:
         phases = phases_of(connector, states[connector.key])
-        lines = len(expected_phases(connector, states[connector.key]))
+        phase_count = len(expected_phases(connector, states[connector.key]))
         if situation.shares_current(connector):
             # Cars draw a little more than their limits.
             limit_ma = limit_or_maximum(connector, situation.now_ms)
             drawn = draw(connector, states[connector.key], situation.now_ms).lower_ma
             excess = max(drawn) - limit_ma
-            rest.take(connector, max(excess, 0), phases, lines)
+            rest.take(connector, max(excess, 0), phases, phase_count)
         else:
-            rest.take(connector, situation.reserved(connector), phases, lines)
+            rest.take(connector, situation.reserved(connector), phases, phase_count)
     return rest
 
 
@@ -155,7 +155,7 @@ def carried(connector: Connector, state: ConnectorState, limit_ma: int) -> int:
     return min(len(connector.phases) * limit_ma, connector.max_ma)
 
 
-class Load(NamedTuple):
+class AssumedLoad(NamedTuple):
     """The load of the house that shares are computed beside.
 
     house_ma      that of the limits
@@ -170,7 +170,7 @@ class Load(NamedTuple):
     tolerance_ma: int = 0
 
 
-def budget_of(situation: Situation, load: Load) -> Budget:
+def budget_of(situation: Situation, load: AssumedLoad) -> Budget:
     """Return what may be shared beside this load of the house."""
     rest, rules = rest_of(situation, load.house_ma, load.total_ma), situation.rules
     groups = {name: (of[0], of[1], of[2]) for name, of in rest.groups_ma.items()}

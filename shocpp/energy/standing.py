@@ -96,7 +96,9 @@ def draw(connector: Connector, state: ConnectorState, now_ms: int) -> Draw:
     seen = state.seen or connector.phases
     likely = tuple(limit_ma if phase in seen else 0 for phase in connector.phases)
     if observed is None:
-        return Draw(nothing, (limit_ma,) * count, likely, (0, _lines(connector, state) * limit_ma))
+        return Draw(
+            nothing, (limit_ma,) * count, likely, (0, _phase_count(connector, state) * limit_ma)
+        )
     lower, upper = bounds_of(observed, limit_ma, count)
     total_ma = sum(observed.currents_ma[:count])
     if is_settled(connector, observed, now_ms):
@@ -108,7 +110,7 @@ def draw(connector: Connector, state: ConnectorState, now_ms: int) -> Draw:
     if observed.is_of_phases:
         return Draw(lower, upper, likely, (sum(lower), sum(upper)))
     lowest_ma = min(total_ma, (phases_by_power(state) or 1) * limit_ma)
-    highest_ma = max(total_ma, _lines(connector, state) * limit_ma)
+    highest_ma = max(total_ma, _phase_count(connector, state) * limit_ma)
     return Draw(lower, upper, likely, (lowest_ma, highest_ma))
 
 
@@ -145,7 +147,7 @@ def phases_of(connector: Connector, state: ConnectorState) -> tuple[int, ...]:
     return state.used or connector.phases
 
 
-def _lines(connector: Connector, state: ConnectorState) -> int:
+def _phase_count(connector: Connector, state: ConnectorState) -> int:
     """Return the number of phases on which a car may draw, as far as is known."""
     switch = state.switch
     is_switched = connector.switching is not None and switch.phases == 1 and not switch.ignored_ms

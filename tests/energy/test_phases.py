@@ -27,7 +27,7 @@ from shocpp.energy.surplus.phases import (
     command,
     expected_phases,
     hindrance,
-    most_ma,
+    most_on_phases,
     pauses,
     stepped,
     with_switch,
@@ -174,19 +174,19 @@ def test_three_phases_count_at_once_after_the_switch_back() -> None:
 
 def test_one_phase_is_never_above_the_permitted_unbalance() -> None:
     line = charging_line()
-    assert most_ma(line.connector(), line.memory, 20_000) == 32_000
+    assert most_on_phases(line.connector(), line.memory, 20_000) == 32_000
     line.wanted = 1
     line.run(2 * MINUTE_MS)
-    assert most_ma(line.connector(), line.memory, 20_000) == 6_000, "not seen there yet"
+    assert most_on_phases(line.connector(), line.memory, 20_000) == 6_000, "not seen there yet"
     line.run(MINUTE_MS)
-    assert most_ma(line.connector(), line.memory, 20_000) == 20_000
+    assert most_on_phases(line.connector(), line.memory, 20_000) == 20_000
 
 
 def test_a_charger_without_currents_is_not_kept_at_the_least_one() -> None:
     line = Line()
     line.reports, line.wanted = False, 1
     line.run(3 * MINUTE_MS)
-    assert most_ma(line.connector(), line.memory, 20_000) == 20_000
+    assert most_on_phases(line.connector(), line.memory, 20_000) == 20_000
 
 
 def test_the_command_waits_until_the_charger_has_accepted_0() -> None:
@@ -234,7 +234,7 @@ def test_a_late_answer_counts_and_the_phases_are_learned_anew() -> None:
     line.tick()
     assert command(line.connector(), line.memory) == 1
     line.run(MINUTE_MS)
-    assert most_ma(line.connector(), line.memory, 20_000) == 20_000
+    assert most_on_phases(line.connector(), line.memory, 20_000) == 20_000
 
 
 def test_a_refused_switch_stays_and_is_tried_again_after_half_an_hour() -> None:

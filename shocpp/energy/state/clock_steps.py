@@ -14,7 +14,7 @@ def not_after(state: State, now_ms: int) -> State:
     meter = state.meter
     return state._replace(
         connectors=connectors,
-        # Its readings will tell anew; until then it is not trusted.
+        # It is not trusted until new readings have come.
         meter=meter._replace(
             newest=None, same_since_ms=0, loads=(), history=(), step=None, is_trusted=False
         ),

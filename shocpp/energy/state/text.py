@@ -17,7 +17,7 @@ from shocpp.energy.state.model import (
 )
 
 VERSION = 3
-"""The version of the text; another one is not read, and the controller begins anew."""
+"""The version of the text; another one is not read, and the controller begins with none."""
 
 
 def state_text(state: State) -> str:

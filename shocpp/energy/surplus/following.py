@@ -20,7 +20,7 @@ from shocpp.energy.situation import Situation
 from shocpp.energy.standing import DRAWS_MA, draw, is_idle, phases_by_power
 from shocpp.energy.state.model import ConnectorState, SunState
 from shocpp.energy.surplus.modes import is_urgent, mode_in_force
-from shocpp.energy.surplus.phases import expected_phases, most_ma
+from shocpp.energy.surplus.phases import expected_phases, most_on_phases
 from shocpp.energy.surplus.sun import Follower, left_for, shares_of_sun
 
 START_MS, STOP_MS = 60_000, 180_000
@@ -95,7 +95,7 @@ def followed(situation: Situation, connectors: Sequence[Connector]) -> Followed:
             left_ma = left_for(by_key[key], followers, raises, sun.raise_ma)
             suns[key], wanted = _with_other_phases(connector, memory, suns[key], left_ma, now_ms)
         elif modes[key] in (MIN, SOLAR):
-            # It is not connected, and goes on with what it was told.
+            # It is not connected, and keeps its last limit.
             suns[key], wanted = memory.sun, None
         else:
             suns[key] = step.without_sun()
@@ -117,7 +117,7 @@ def _displaced(
     """Return the memory of cars that stop at once, because one before them starts by its turn.
 
     Otherwise both would charge until the delay of a stop is over, and one from the grid. A full car
-    that may begin anew is none of `followers`.
+    that may begin again is none of `followers`.
     """
     on = [one for one in followers if one.is_certain or suns[one.key].is_on]
     if all(one.is_certain or states[one.key].sun.is_on for one in on):
@@ -298,4 +298,4 @@ def _dimmed_phases(situation: Situation, connector: Connector) -> int | None:
 def most_by_phases(situation: Situation, connector: Connector) -> int:
     """Return the highest limit of a connector; one that was switched to one phase is uneven."""
     memory, unbalance_ma = situation.states[connector.key], situation.rules.unbalance_ma
-    return min(most_of(connector), most_ma(connector, memory, unbalance_ma))
+    return min(most_of(connector), most_on_phases(connector, memory, unbalance_ma))

@@ -5,8 +5,8 @@
     3  the rest of the pause, then the car goes on
 
 "There is a risk of physical damage" (OCPP 1.6 §3.13.7, note): so a switch is rare, never under
-load, and never with a car that has faulted at one. After it the phases of the car are learned anew:
-all three count until one alone was seen.
+load, and never with a car that has faulted at one. After it the phases of the car are learned
+again: all three count until one alone was seen.
 """
 
 from typing import NamedTuple
@@ -148,7 +148,7 @@ def expected_phases(connector: Connector, memory: ConnectorState) -> tuple[int, 
     return connector.phases[:1] if _count(connector, state) == 1 else connector.phases
 
 
-def most_ma(connector: Connector, memory: ConnectorState, unbalance_ma: int) -> int:
+def most_on_phases(connector: Connector, memory: ConnectorState, unbalance_ma: int) -> int:
     """Return the highest limit of a connector: on one phase alone the permitted unbalance.
 
     Until its car was seen there, it is the least current: the charger may have ignored the switch.

@@ -15,7 +15,7 @@ from shocpp.energy.surplus.phases import (
     pauses,
 )
 
-SAID = (DAILY, FAILED, IGNORED, REFUSED)
+LASTING = (DAILY, FAILED, IGNORED, REFUSED)
 """The hindrances that last: a person can do something about them."""
 
 NO_SUN = Reason("no_sun")
@@ -51,10 +51,14 @@ def _hindered(connector: Connector, state: ConnectorState, now_ms: int) -> Reaso
     """Return the reason of a number of phases that does not suit, None if it does, or soon will."""
     since_ms = state.sun.other_since_ms
     is_due = since_ms is not None and now_ms - since_ms >= SWITCH_MS
-    found = hindrance(connector, state, now_ms)
-    if found is None or found.key not in SAID or not (is_due or found.key == IGNORED):
+    hindrance_now = hindrance(connector, state, now_ms)
+    if (
+        hindrance_now is None
+        or hindrance_now.key not in LASTING
+        or not (is_due or hindrance_now.key == IGNORED)
+    ):
         return None
-    return Reason(f"switch_{found.key}")
+    return Reason(f"switch_{hindrance_now.key}")
 
 
 def next_change_ms(connector: Connector, state: ConnectorState, now_ms: int) -> int | None:

@@ -183,17 +183,17 @@ class _Reading:
     def _grid(self) -> Iterator[Span[int]]:
         """Yield the power at the grid for the time that each reading counts."""
         conf = site_conf(self._db, self._settings)
-        stale_ms, share = LEAST_STALE_MS, 1.0
+        stale_ms, split_sum = LEAST_STALE_MS, 1.0
         if conf is not None:
             stale_ms = max(stale_ms, conf.rules.stale_ms)
-            share = sum(conf.rules.split)
+            split_sum = sum(conf.rules.split)
         # The last reading of the day before counts into this one.
         begin_ms = self._begin_ms - stale_ms
         rows = readings.between(self._db, begin_ms, self._until_ms)
         moments_ms = [row.received_ms for row in rows]
         for row, next_ms in _until_next(rows, moments_ms, self._until_ms):
             end_ms = min(next_ms, row.received_ms + stale_ms)
-            yield Span(row.received_ms, end_ms, grid_power_w(row, share))
+            yield Span(row.received_ms, end_ms, grid_power_w(row, split_sum))
 
     def _set_points(self) -> dict[Key, list[Span[SetPointText]]]:
         """Return the set points of each connector, without repeated ones."""
@@ -231,11 +231,11 @@ class _Reading:
         return {key: merged(found) for key, found in intervals.items()}
 
 
-def grid_power_w(reading: SiteReading, share: float) -> int:
-    """Return the power of a reading; of a sum `share` is on the phases together."""
+def grid_power_w(reading: SiteReading, split_sum: float) -> int:
+    """Return the power of a reading; `split_sum` is the sum of the shares of the phases."""
     total_ma = sum(reading.currents_ma)
-    # The whole sum is on each phase if nobody knows its full_means: they are 3 together.
-    return round(total_ma / (share if reading.is_sum else 1) * VOLT / 1000)
+    # A sum counts whole on each phase if nobody knows its shares: then they add up to 3.
+    return round(total_ma / (split_sum if reading.is_sum else 1) * VOLT / 1000)
 
 
 def _spans_of_powers(rows: Sequence[DrawnPower], until_ms: int) -> dict[Key, list[Span[int]]]:
