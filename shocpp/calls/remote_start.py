@@ -211,7 +211,7 @@ def _flows(db: Database, start: RemoteStart, connector_id: int) -> bool:
     """Return True if the connector charges: some chargers report no state, only MeterValues."""
     state = _state(db, start, connector_id)
     # A state from before the start belongs to an earlier transaction.
-    if state is not None and state.status == "Charging" and state.told_ms >= start.asked_ms:
+    if state is not None and state.status == "Charging" and state.notified_ms >= start.asked_ms:
         return True
     return any(
         power.connector_id == connector_id

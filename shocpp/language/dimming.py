@@ -37,7 +37,7 @@ DIMMING = {
         "chargers are not dimmed.",
     },
 }
-"""The sentences of the present dimming, by `site.dimming.state_key` and `loss_key`."""
+"""The sentences about the present dimming and the loss of its signal, for `site.dimming`."""
 
 SOURCES = {
     "de": {"posted": "API", "polled": "abgefragt", "mqtt": "MQTT", "loss": "Signal fehlt"},

@@ -40,7 +40,7 @@ PARTS = {
 
 
 def mode_options(language: str) -> list[tuple[str, str]]:
-    """Return the modes with their names, in the order of their force."""
+    """Return the modes with their names, the fastest one first."""
     return list(MODES[language].items())
 
 

@@ -216,7 +216,7 @@ def counts_down(key: str) -> bool:
 
 
 def time_left(left_ms: int | None, language: str) -> str:
-    """Return a time to wait in minutes and seconds, rounded to 10 s: `2:10`, `gleich`."""
+    """Return a time to wait in minutes and seconds, rounded up to 10 s: `2:10`, `Kürze`."""
     seconds = 0 if left_ms is None else -(-left_ms // 10_000) * 10
     if seconds <= 0:
         return SOON[language]

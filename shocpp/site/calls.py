@@ -218,7 +218,7 @@ class SiteCalls:
         charger = facts.charger
         name, firmware = charger.charge_point_id, charger.firmware
         self._settle_question(db, name)
-        if facts.has_told and name not in self.asked:
+        if facts.has_configuration and name not in self.asked:
             self.asked[name] = firmware
         is_known = name in self.asked and self.asked[name] == firmware
         is_limited = any(connector.key in set_points for connector in connectors)

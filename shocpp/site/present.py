@@ -86,6 +86,7 @@ class SitePresent(NamedTuple):
     connectors    in the order of the names of their chargers
     choices       all limits that people have chosen
     dim           the dimming by the grid operator, None if site.json has no input for it
+    has_meter     True if the site.json in force has a meter
     """
 
     has_rules: bool
@@ -102,6 +103,7 @@ class SitePresent(NamedTuple):
     choices: tuple[LimitChoice, ...]
     dim: DimPresent | None = None
     grid_w: int | None = None
+    has_meter: bool = False
 
 
 def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
@@ -137,6 +139,7 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
         None
         if conf is None or reading is None or meter not in TRUE_METERS
         else grid_power_w(reading, sum(conf.rules.split)),
+        conf is not None and conf.meter is not None,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, allowlist_or_stored
 from shocpp.configuration.files import conf_text
 from shocpp.configuration.site.conf import SiteConf, parse_site
-from shocpp.configuration.site.file import known_members, site_or_stored
+from shocpp.configuration.site.file import known_members, site_of_stored, site_or_stored
 from shocpp.errors import ConfigError
 from shocpp.settings import Settings
 from shocpp.store import properties
@@ -37,18 +37,9 @@ def _allowlist(db: Database, settings: Settings) -> Allowlist:
         return NO_ALLOWLIST
 
 
-def conf_of(stored_text: str | None, path: Path) -> SiteConf | None:
-    """Return the limits of a text that was good when it was stored."""
-    try:
-        return None if stored_text is None else parse_site(stored_text, str(path), None)
-    # An older version accepted this text, and its rules were others.
-    except ConfigError:
-        return None
-
-
 def store_text(db: Database, text: str | None, path: Path) -> None:
     """Store the text of the limits in force; another meter knows nothing of the former peaks."""
-    former, new = conf_of(properties.stored_site(db), path), conf_of(text, path)
+    former, new = site_of_stored(properties.stored_site(db), path), site_of_stored(text, path)
     if (former and former.meter) != (new and new.meter):
         readings.forget_peaks(db)
     if text is None:

@@ -1,7 +1,7 @@
 """The ticks of the leader: gather facts, decide, and write set points and Calls at once.
 
 A tick whose transaction cannot be written changes nothing, also not in memory: the next one decides
-anew from the same state. Polled readings wait for it.
+again from the same state. Polled readings wait for it.
 """
 
 import json
@@ -16,7 +16,7 @@ from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.files import Stamp, stamp_of
 from shocpp.configuration.power.default_modes import has_defaults
 from shocpp.configuration.site.conf import SiteConf
-from shocpp.configuration.site.file import SiteFile, known_members
+from shocpp.configuration.site.file import SiteFile, known_members, site_of_stored
 from shocpp.energy.controller import decide
 from shocpp.energy.situation import FALLBACK
 from shocpp.energy.state.model import Decision, State
@@ -30,7 +30,7 @@ from shocpp.site.inputs.dim_polled import DimFollowing
 from shocpp.site.inputs.meter_following import MeterFollowing
 from shocpp.site.past import Past, first_peak_day
 from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
-from shocpp.site.rules import conf_of, store_text
+from shocpp.site.rules import store_text
 from shocpp.site.thread import Connect
 from shocpp.store import properties
 from shocpp.store.database import Database
@@ -128,7 +128,7 @@ class Ticks:
         stored_text = properties.stored_site(db)
         self._file.fall_back_to(stored_text)
         # A file that is gone counts for a while, also over a change of the leader.
-        self._conf = conf_of(stored_text, self._settings.site_file)
+        self._conf = site_of_stored(stored_text, self._settings.site_file)
         stored = set_points.present_state(db)
         if stored is None:
             return State()

@@ -147,7 +147,7 @@ def test_over_the_budget_the_state_of_a_charger_is_current(desk: Desk) -> None:
     assert desk.query("SELECT status FROM connectors") == ["Charging"]
     assert desk.query("SELECT count(*) FROM status_event") == [0]
     (state,) = charging.connectors(desk.db, "garage")
-    assert (state.since_ms, state.told_ms) == (desk.now_ms - 1_000, desk.now_ms - 1_000)
+    assert (state.since_ms, state.notified_ms) == (desk.now_ms - 1_000, desk.now_ms - 1_000)
 
 
 def test_over_the_budget_energy_is_booked_and_its_readings_are_stored(desk: Desk) -> None:

@@ -36,7 +36,7 @@
       stale_s      the age in seconds from which a posted signal, or one of a topic, is lost
 
 Import from the grid is positive. Without the file, there is no common limit. Every object may have
-a `comment`. A file with an error is refused as a whole (`site_file.py`).
+a `comment`. A file with an error is refused as a whole (`file.py`).
 """
 
 from collections.abc import Mapping

@@ -50,7 +50,7 @@ def site_or_stored(
     except FileNotFoundError:
         return None
     except ConfigError:
-        return _of_stored(stored_text, path)
+        return site_of_stored(stored_text, path)
 
 
 class SiteFile:
@@ -124,11 +124,11 @@ class SiteFile:
 
     def _use_good_text(self) -> None:
         """Put the limits of the last good text in force."""
-        self._site = _of_stored(self._good_text, self.path)
+        self._site = site_of_stored(self._good_text, self.path)
         self.text = None if self._site is None else self._good_text
 
 
-def _of_stored(text: str | None, path: Path) -> SiteConf | None:
+def site_of_stored(text: str | None, path: Path) -> SiteConf | None:
     """Return the limits of a text that was good when it was stored, or None."""
     try:
         # A member that is not known any more does not end the limits of the others.

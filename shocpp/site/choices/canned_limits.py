@@ -60,8 +60,8 @@ def answer_limit(
     if limit_ma is None:
         line = sentence("unlimited", values, language)
         return in_words(canned, "done", "limited", line, values)
-    outcome, spoken = _OUTCOMES[await_set_point(db, chosen, limit_ma, canned.timeout_s)]
-    reply = outcome if outcome == "no_answer" else spoken
-    if spoken == "limited":
-        spoken = f"{'limited' if limit_ma else 'paused'}{'_until' if until_ms else ''}"
-    return in_words(canned, outcome, reply, sentence(spoken, values, language), values)
+    outcome, sentence_key = _OUTCOMES[await_set_point(db, chosen, limit_ma, canned.timeout_s)]
+    reply = outcome if outcome == "no_answer" else sentence_key
+    if sentence_key == "limited":
+        sentence_key = f"{'limited' if limit_ma else 'paused'}{'_until' if until_ms else ''}"
+    return in_words(canned, outcome, reply, sentence(sentence_key, values, language), values)

@@ -175,10 +175,10 @@ def _all_connectors(db: Database, name: str) -> tuple[int, ...]:
 
 
 def _choice(
-    db: Database, place: tuple[str, int, int], wanted: WantedMode, by: str, now_ms: int
+    db: Database, ids: tuple[str, int, int], wanted: WantedMode, by: str, now_ms: int
 ) -> ModeChoice:
     """Return the choice for a connector: identity, row of the charger, and number."""
-    name, row, connector_id = place
+    name, row, connector_id = ids
     # A goal counts from the choice, also in the middle of a transaction.
     register = modes.register(db, row, connector_id)
     return ModeChoice(

@@ -29,8 +29,8 @@ def charger_of(db: Database, canned: CannedCall, language: str) -> str | Answer:
         return resolve_identity(db, named) if named is not None else only_connected(db)
     except (Unreachable, Ambiguous) as error:
         outcome = outcome_of_error(error)
-        spoken = "none_connected" if outcome == "offline" else outcome
-        return in_words(canned, outcome, outcome, sentence(spoken, {}, language), {})
+        sentence_key = "none_connected" if outcome == "offline" else outcome
+        return in_words(canned, outcome, outcome, sentence(sentence_key, {}, language), {})
 
 
 def in_words(

@@ -31,7 +31,7 @@ def wishes(
         (identity_key(one.charge_point_id), one.connector_id): one
         for one in modes.present(db, now_ms)
     }
-    found = {}
+    wish_of = {}
     for key, session in sessions.items():
         choice = choices.get((identity_key(key[0]), key[1]))
         if choice is None:
@@ -41,8 +41,8 @@ def wishes(
         else:
             wish = Wish(choice.mode, _goal(db, choice, session))
         has_sun = conf is not None and conf.meter is not None
-        found[key] = wish if has_sun or wish.mode != SOLAR else wish._replace(mode=FAST)
-    return found
+        wish_of[key] = wish if has_sun or wish.mode != SOLAR else wish._replace(mode=FAST)
+    return wish_of
 
 
 def _goal(db: Database, choice: ModeChoice, session: OpenSession | None) -> Goal | None:

@@ -16,7 +16,7 @@ class ChargerFacts(NamedTuple):
 
     choice     the profiles that it takes, without those that it refuses at each connector
     installed  the profiles that it has accepted
-    has_told   True if its configuration keys about profiles are known
+    has_configuration  True if its configuration keys about profiles are known
     refused    the kinds of profiles that it has refused, by connector
     unanswered  the profiles that it may have or lack, because it has not answered
     ways       how its phases are switched; None if that is not allowed, or nobody knows how
@@ -25,7 +25,7 @@ class ChargerFacts(NamedTuple):
     charger: SiteCharger
     choice: ProfileChoice
     installed: Sequence[InstalledProfile]
-    has_told: bool
+    has_configuration: bool
     refused: Mapping[int, frozenset[Variant]] = {}
     unanswered: Sequence[UnansweredProfile] = ()
     ways: Ways | None = None

@@ -23,13 +23,11 @@ from shocpp.energy.model import (
     Wish,
 )
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
-from shocpp.ocpp.charging_profiles import (
-    WATT,
-)
+from shocpp.ocpp.charging_profiles import WATT
 from shocpp.ocpp.identity import identity_key
 from shocpp.site.choices.wishes import wishes
 from shocpp.site.facts.charger import ChargerFacts
-from shocpp.site.facts.observations import Place, installed_of, observed_of
+from shocpp.site.facts.observations import ConnectorUse, installed_of, observed_of
 from shocpp.site.facts.switching import allowed_ways, switching_of
 from shocpp.site.inputs.dim_signal import is_dimmed_now
 from shocpp.site.present import chosen_of
@@ -135,7 +133,7 @@ class _Gathering:
         """Return the facts."""
         counted = [one for one in chargers.chargers(self._db) if self._counts(one)]
         of_chargers = {one.charge_point_id: self._charger(one) for one in counted}
-        places = [
+        pairs = [
             (facts, connector_id)
             for facts in of_chargers.values()
             for connector_id in self._connector_ids(facts.charger)
@@ -144,14 +142,14 @@ class _Gathering:
             (facts.charger.charge_point_id, connector_id): self._sessions.get(
                 (facts.charger.row, connector_id)
             )
-            for facts, connector_id in places
+            for facts, connector_id in pairs
         }
-        of_places = wishes(
+        wish_of = wishes(
             self._db, self._conf, self._allowlist, self._accounts, sessions, self._now_ms
         )
         connectors = tuple(
             self._connector(facts.at(connector_id), connector_id, wish)
-            for (facts, connector_id), wish in zip(places, of_places.values(), strict=True)
+            for (facts, connector_id), wish in zip(pairs, wish_of.values(), strict=True)
         )
         rules = None if self._conf is None else self._conf.rules
         is_dimmed = is_dimmed_now(self._db, self._conf, self._now_ms)
@@ -171,8 +169,8 @@ class _Gathering:
         return Power() if entry is None else entry.power
 
     def _charger(self, charger: SiteCharger) -> ChargerFacts:
-        name, told = charger.charge_point_id, self._configuration.get(charger.row, {})
-        values = {key: value for key, value in told.items() if value is not None}
+        name, reported = charger.charge_point_id, self._configuration.get(charger.row, {})
+        values = {key: value for key, value in reported.items() if value is not None}
         choice = profile_choice(
             charger.vendor,
             charger.model,
@@ -193,7 +191,7 @@ class _Gathering:
         installed = self._installed.get(name, ())
         doubts = self._unanswered.get(name, ())
         ways = allowed_ways(self._power(name).phase_switch, charger, values)
-        return ChargerFacts(charger, choice, installed, bool(told), refused, doubts, ways)
+        return ChargerFacts(charger, choice, installed, bool(reported), refused, doubts, ways)
 
     def _connector_ids(self, charger: SiteCharger) -> list[int]:
         """Return the connectors of a charger; one that has reported none has one.
@@ -229,7 +227,9 @@ class _Gathering:
             charger.connected_ms is not None,
             session,
             installed_of(
-                Place(connector_id, None if open_session is None else open_session.transaction_id),
+                ConnectorUse(
+                    connector_id, None if open_session is None else open_session.transaction_id
+                ),
                 facts.installed,
                 facts.unanswered,
                 None if stored is None else stored.base_ma,
@@ -260,7 +260,7 @@ class _Gathering:
         state: ConnectorState | None,
     ) -> Session:
         is_paused = (
-            state is not None and state.told_ms >= session.received_ms and state.status in _PAUSED
+            state is not None and state.notified_ms >= session.received_ms and state.status in _PAUSED
         )
         is_late = self._is_late(row, session, report)
         return Session(session.transaction_id, session.received_ms, is_late, is_paused)

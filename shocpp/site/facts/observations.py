@@ -13,8 +13,8 @@ SAME_CLOCK_MS = 60_000
 """The delay of a report that is one of the clock, and not of the report."""
 
 
-class Place(NamedTuple):
-    """A connector, and the transaction on it, None for none."""
+class ConnectorUse(NamedTuple):
+    """The use of a connector: the transaction on it, None for none."""
 
     connector_id: int
     transaction_id: int | None
@@ -47,7 +47,7 @@ def observed_of(report: ObservedCurrent, phases: int) -> Observed | None:
 
 
 def installed_of(
-    place: Place,
+    use: ConnectorUse,
     profiles: Iterable[InstalledProfile],
     unanswered: Sequence[UnansweredProfile],
     decided_ma: int | None,
@@ -60,11 +60,11 @@ def installed_of(
     The highest level wins, and a TxProfile wins over a TxDefaultProfile (OCPP 1.6 §3.13.2).
     `decided_ma` is the base that was decided last.
     """
-    connector_id, transaction_id = place
+    connector_id, transaction_id = use
     of_connector = [one for one in profiles if one.connector_id in (0, connector_id)]
     mine = [one for one in of_connector if one.ends_ms is None or one.ends_ms > now_ms]
     has_working = any(one.profile_id == working_id(connector_id) for one in mine)
-    pending = _pending(place, unanswered, now_ms, has_working=has_working)
+    pending = _pending(use, unanswered, now_ms, has_working=has_working)
     if not has_working:
         # The end of the last working limit dates the base that came into force.
         mine += [one for one in of_connector if one.profile_id == working_id(connector_id)]
@@ -96,18 +96,18 @@ def installed_of(
 
 
 def _pending(
-    place: Place, unanswered: Sequence[UnansweredProfile], now_ms: int, *, has_working: bool
+    use: ConnectorUse, unanswered: Sequence[UnansweredProfile], now_ms: int, *, has_working: bool
 ) -> tuple[int | None, int | None]:
     """Return the highest limit that a Call without an answer may have set, and its end."""
     pending = [
         (one.limit_ma, one.ends_ms is None, one.ends_ms or 0)
         for one in unanswered
         if one.limit_ma is not None
-        and one.connector_id in (0, place.connector_id)
+        and one.connector_id in (0, use.connector_id)
         and (one.ends_ms is None or one.ends_ms > now_ms)
-        and (one.purpose != TX_PROFILE or one.transaction_id in (None, place.transaction_id))
+        and (one.purpose != TX_PROFILE or one.transaction_id in (None, use.transaction_id))
         # A base has no effect below a working limit.
-        and not (has_working and one.profile_id == base_id(place.connector_id))
+        and not (has_working and one.profile_id == base_id(use.connector_id))
     ]
     if not pending:
         return None, None

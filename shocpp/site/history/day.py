@@ -228,7 +228,7 @@ class _Reading:
             end_ms = self._until_ms if row.end_ms is None else min(row.end_ms, self._until_ms)
             at = intervals.setdefault((row.charge_point_id, row.connector_id), [])
             at.append((row.begin_ms, end_ms))
-        return {key: merged(found) for key, found in intervals.items()}
+        return {key: merged(own) for key, own in intervals.items()}
 
 
 def grid_power_w(reading: SiteReading, split_sum: float) -> int:

@@ -12,7 +12,6 @@ from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.site.choices.wishes import wishes
-from shocpp.site.inputs.dim_signal import dim_present
 from shocpp.site.present import TRUE_METERS, chosen_of, site_present
 from shocpp.site.rules import site_conf
 from shocpp.store import gauges
@@ -250,13 +249,16 @@ def _allowed_ma(row: StoredSetPoint | None) -> int | None:
 
 def read_site(db: Database, settings: Settings, now_ms: int) -> SiteFigures:
     """Return the figures of the site."""
-    now, conf = site_present(db, settings, now_ms), site_conf(db, settings)
+    now = site_present(db, settings, now_ms)
     is_true = now.is_decided and now.meter_key in TRUE_METERS
-    power_w = now.grid_w if is_true else None
-    has_meter = conf is not None and conf.meter is not None
-    dim = dim_present(db, conf, now_ms)
-    is_dimmed = None if dim is None else dim.is_dimmed
-    return SiteFigures(now.has_rules, has_meter, power_w, now.limit_ma, now.is_fallback, is_dimmed)
+    return SiteFigures(
+        now.has_rules,
+        now.has_meter,
+        now.grid_w if is_true else None,
+        now.limit_ma,
+        now.is_fallback,
+        None if now.dim is None else now.dim.is_dimmed,
+    )
 
 
 def read_books(db: Database) -> BookFigures:
