@@ -47,7 +47,7 @@ LIMITS = {
         "wenn die Leitung es verträgt.",
         "many_limits": "{charge_point} hat in 24 Stunden {writes} Limits bekommen. Ab {most} wird "
         "ihr Limit nur noch selten erhöht, denn jedes kann ihren Speicher abnutzen. Ein größerer "
-        "Abstand zum Limit (margin_a) oder ein kleineres max_a macht es ruhiger.",
+        "Abstand zum Limit (margin_a) oder ein kleineres max_a macht das seltener.",
         # Phases
         "switch_unknown": "{charge_point}: Wie diese Wallbox ihre Phasen umschaltet, ist nicht "
         "bekannt, darum bleibt sie auf drei. Schreibe in {file} statt phase_switch true das "
@@ -108,18 +108,18 @@ LIMITS = {
         "else is behind this fuse, write the most that it draws as house_a, otherwise 0",
         "limits_undecided": "nobody has decided on limits for {minutes} min although a server is "
         "running; restart it",
-        "limit_refused": "{charge_point} refuses limits; {max_a} A are reckoned for it, and others "
+        "limit_refused": "{charge_point} refuses limits; it counts as {max_a} A, and others "
         "get less; {own_maximum}",
-        "limit_ignored": "{charge_point} accepts limits and does not keep them; {max_a} A are "
-        "reckoned for it, and others get less; {own_maximum}",
-        "limit_unanswered": "{charge_point} has not answered its newest limit; {max_a} A are "
-        "reckoned for it, and others get less; {own_maximum}",
-        "limit_unverifiable": "{charge_point} reports neither current nor power, so that nothing "
-        "shows if it keeps limits; {max_a} A are reckoned for it; let it send Current.Import "
+        "limit_ignored": "{charge_point} accepts limits and does not keep them; it counts as "
+        "{max_a} A, and others get less; {own_maximum}",
+        "limit_unanswered": "{charge_point} has not answered its newest limit; it counts as "
+        "{max_a} A, and others get less; {own_maximum}",
+        "limit_unverifiable": "{charge_point} reports neither current nor power, so nothing "
+        "shows if it keeps limits; it counts as {max_a} A; let it send Current.Import "
         '(MeterValuesSampledData), or vouch for it: "follows_limits": true in {file}',
         "own_maximum": "set its highest current in the charger itself, and write it as max_a into "
         "{file}",
-        "maxima_exceed": "on {phase}, chargers that do not surely keep limits may draw {sum_a} A "
+        "maxima_exceed": "on {phase}, chargers that may not keep limits may draw {sum_a} A "
         "together, more than the {limit_a} A {bound}: {charge_points}; set the highest current in "
         "each of them, and write it as max_a into {file}",
         "of_site": "of the site",
@@ -127,26 +127,26 @@ LIMITS = {
         "base_of_zero": "without the server, nobody charges here: {charge_points}; {fallback_a} A "
         "for each do not fit into the limits beside the house; priority in {file} says who comes "
         "first",
-        "sun_without_meter": "the default mode is solar, but {file} has no meter, so that these "
+        "sun_without_meter": "the default mode is solar, but {file} has no meter, so these "
         "charge fast: {names}; write meter into it (docs/power.md)",
         "limit_kept_last": "{charge_point} takes no limit that ends by itself; without the server "
-        "the last one would stay in force, so that it gets at most {fallback_a} A (fallback_a)",
-        "more_phases": "{charge_point} charges on more phases than phases in {file} says, so that "
-        "too little is reckoned on the others; write 3, or leave it out",
+        "the last one would stay in force, so it gets at most {fallback_a} A (fallback_a)",
+        "more_phases": "{charge_point} charges on more phases than phases in {file} says, so "
+        "too little counts on the others; write 3, or leave it out",
         "above_maximum": "{charge_point} drew {observed_a} A, more than its max_a in {file}: "
         "{max_a} A; set its highest current in the charger itself, or raise max_a if its cable "
         "allows it",
         "many_limits": "{charge_point} was sent {writes} limits in 24 hours; from {most} on its "
         "limit is raised rarely, because each may wear out its memory; a wider margin_a or a lower "
-        "max_a makes it calmer",
+        "max_a makes that rarer",
         "switch_unknown": "{charge_point}: nobody knows how this charger switches its phases, so "
-        "that it stays on three; write the means of its vendor into {file} instead of phase_switch "
+        "it stays on three; write the means of its vendor into {file} instead of phase_switch "
         "true, or leave phase_switch out",
         "switch_refused": "{charge_point} refuses to switch its phases and stays as it is; check "
         "that it can, and that it is allowed in the charger itself; otherwise leave phase_switch "
         "in {file} out",
-        "switch_ignored": "{charge_point} accepts one phase and goes on with several; three are "
-        "reckoned; check that switching is allowed in the charger itself; otherwise leave "
+        "switch_ignored": "{charge_point} accepts one phase and goes on with several; it counts "
+        "with three; check that switching is allowed in the charger itself; otherwise leave "
         "phase_switch in {file} out",
         "meter_silent_polled": "the meter {url} gives no values; meanwhile each charger gets at "
         "most {fallback_a} A; check that it can be reached",
@@ -162,8 +162,8 @@ LIMITS = {
         "charges; meanwhile each charger gets at most {fallback_a} A; restart the meter, or check "
         "where its values come from",
         "meter_reversed": "the meter has the wrong sign: when a car draws more, it reports less; "
-        "meanwhile each charger gets at most {fallback_a} A; import must be positive: turn the "
-        "sign of factor in {file}, or in the program that posts the values",
+        "meanwhile each charger gets at most {fallback_a} A; import must be positive: reverse "
+        "the sign of factor in {file}, or in the program that posts the values",
         "meter_implausible": "the meter reports more than the fuse can carry; meanwhile each "
         "charger gets at most {fallback_a} A; check unit and factor in {file}, or the program that "
         "posts the values",
@@ -181,9 +181,9 @@ LIMITS = {
         "dim_mend_mqtt": "check the broker and the topic {topic}",
         "limits_no_promise": "limits replace neither a fuse nor the highest current that is set in "
         "each charger itself; set it there as its cable demands",
-        "limits_go_e": "{charge_points} by go-e: with firmware 56.2 no limit held any more when "
-        "the WLAN was gone, and the charger went to full current; set the highest current in the "
-        "charger itself",
+        "limits_go_e": "{charge_points} by go-e: with firmware 56.2 no limit was in force any more "
+        "once the WLAN was gone, and the charger went to full current; set the highest current in "
+        "the charger itself",
     },
 }
 """Each sentence by its key."""

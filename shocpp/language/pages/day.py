@@ -21,7 +21,7 @@ DAY = {
         "grid": "Netz",
         "grid_energy": "{drawn} kWh Bezug, {fed} kWh Einspeisung",
         "energy": "{kwh} kWh",
-        "reckoned": "Gerechnet aus den Werten von Zähler und Wallboxen, nicht für die Abrechnung. "
+        "computed": "Gerechnet aus den Werten von Zähler und Wallboxen, nicht für die Abrechnung. "
         "Was die Sonne im Haus deckt, sieht der Zähler nicht: Haus ist, was es darüber hinaus "
         "braucht, und Sonne, was es übrig lässt.",
         "powers": "Werte je Viertelstunde in kW",
@@ -49,22 +49,22 @@ DAY = {
         "other_days": "Other days",
         "earlier": "Earlier: {day}",
         "later": "Later: {day}",
-        "no_values": "There are no values of this day. They are kept for {days} days.",
-        "no_own_values": "No car has charged here with your cards on this day, or its values are "
+        "no_values": "There are no values for this day. They are kept for {days} days.",
+        "no_own_values": "No car charged here with your cards on this day, or its values are "
         "older than {days} days.",
         "so_far": "Until {time}; load the page again for newer values.",
         "site": "Sun, house and grid",
-        "site_chart": "Power on {day} in kW, the mean of each 5 minutes",
+        "site_chart": "Power on {day} in kW, the mean of every 5 minutes",
         "sun": "Sun to spare",
         "cars": "Cars",
         "house": "House",
         "grid": "Grid",
         "grid_energy": "{drawn} kWh imported, {fed} kWh exported",
         "energy": "{kwh} kWh",
-        "reckoned": "Reckoned from the values of meter and chargers, not for billing. The meter "
-        "does not see what the sun covers in the house: house is what it needs beyond that, and "
-        "sun is what it leaves.",
-        "powers": "Values of each quarter of an hour in kW",
+        "computed": "Computed from the values of the meter and the chargers, not for billing. The "
+        "meter does not see what the sun covers in the house: house is what it needs beyond that, "
+        "and sun is what the house leaves.",
+        "powers": "Values of every quarter of an hour in kW",
         "time": "Time",
         "utc": "Time (UTC)",
         "power": "Power",
@@ -76,7 +76,7 @@ DAY = {
         "mode": "Mode",
         "reason": "Limit with its reason",
         "connector": "Charger",
-        "csv_of_powers": "Values of each 5 minutes (CSV)",
+        "csv_of_powers": "Values of every 5 minutes (CSV)",
         "csv_of_limits": "Limits and reasons (CSV)",
         "powers_file": "day",
         "limits_file": "limits",

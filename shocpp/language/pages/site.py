@@ -74,15 +74,15 @@ SITE = {
     "en": {
         "title": "Limits",
         "the_day": "The day as a picture",
-        "intro": "A limit is the highest current with which a charger charges: the fuse holds "
-        "then, and the car charges slower instead of not at all.",
+        "intro": "A limit is the highest current with which a charger charges: then the fuse "
+        "holds, and the car charges more slowly instead of not at all.",
         "intro_how": "For one charger you set it here or by shocpp limit -c NAME 10A, for all "
         "together in conf/site.json (docs/power.md).",
         "fallback": "Fallback: {meter}. Until the meter is right again, each charger charges with "
-        "its fallback current at most.",
-        "undecided": "Nobody decides about the limits just now: does the server run?",
+        "at most its fallback current.",
+        "undecided": "Nobody decides on the limits at the moment: is the server running?",
         "site": "The site's connection",
-        "limit_of_phase": "Each phase may have {limit} at most.",
+        "limit_of_phase": "Each phase may carry at most {limit}.",
         "no_common_limit": "There is no limit for all together, only for groups or single "
         "chargers.",
         "no_limit_of_phase": "The phases have no limit.",
@@ -145,15 +145,15 @@ DIMMINGS = {
         "dimmings": "Dimming by the grid operator",
         "dimmings_of": "Dimming by the grid operator {year}",
         "dimmings_intro": "By § 14a EnWG the grid operator may dim controllable consumers. "
-        "Meanwhile all chargers together were limited to this power from the grid.",
-        "no_dimmings": "In this year there was no dimming.",
+        "At these times all chargers together were limited to the stated power from the grid.",
+        "no_dimmings": "There was no dimming in this year.",
         "began": "Begin",
         "ended": "End",
         "duration": "Duration (h:min)",
         "up_to": "up to",
         "signal": "Signal",
         "goes_on": "goes on",
-        "dimmings_sum": "{count} times, {hours} h together",
+        "dimmings_sum": "{count} times, {hours} h in all",
         "dimmings_sum_of_one": "once, {hours} h",
         "printed": "As of {moment} ({zone})",
         "as_csv": "As CSV",

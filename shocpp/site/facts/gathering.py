@@ -260,7 +260,9 @@ class _Gathering:
         state: ConnectorState | None,
     ) -> Session:
         is_paused = (
-            state is not None and state.notified_ms >= session.received_ms and state.status in _PAUSED
+            state is not None
+            and state.notified_ms >= session.received_ms
+            and state.status in _PAUSED
         )
         is_late = self._is_late(row, session, report)
         return Session(session.transaction_id, session.received_ms, is_late, is_paused)

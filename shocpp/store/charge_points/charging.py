@@ -19,7 +19,8 @@ LATEST_READINGS = 100
 class ConnectorState(NamedTuple):
     """The state of a connector by its last StatusNotification; connector 0 is the Charge Point.
 
-    `since_ms` is the time of the first notification with this status, `notified_ms` that of the last.
+    `since_ms` is the time of the first notification with this status, `notified_ms` that of the
+    last.
     """
 
     connector_id: int
