@@ -23,33 +23,32 @@ from paho.mqtt.reasoncodes import ReasonCode
 from shocpp.configuration.mqtt import MqttConf
 from shocpp.errors import ShocppError
 from shocpp.interfaces.mqtt.session import User
+from shocpp.interfaces.mqtt.topics import OFFLINE, ONLINE, server_status
 
 log = logging.getLogger(__name__)
 
-ONLINE, OFFLINE = b"online", b"offline"
-
 KEEPALIVE_S = 20
-"""The broker takes a client that was silent for 1.5 times as long for dead."""
+"""A broker disconnects a client that was silent for 1.5 times as long (MQTT 3.1.1 §3.1.2.10)."""
 
 CONNECT_S = 3.0
 """Seconds for the TCP connection, and for TLS: together with RETRY_S less than five."""
 
 RETRY_S, REFUSED_RETRY_S = 1, 4
-"""Seconds between two tries to reach a broker, and after it has refused us: it logs each try."""
+"""Seconds between two attempts, and after a refusal: the broker logs each attempt."""
 
-FAREWELL_S = 0.4
+LAST_MESSAGE_S = 0.4
 """Seconds in which the last message leaves; else the broker publishes the will."""
 
 
 class Unusable(ShocppError):
-    """A configuration with which no connection can be tried; the sentence has the reason."""
+    """A configuration with which no connection is possible; the sentence has the reason."""
 
 
 class MqttClient:
     """The connection of one process, from `start` to `stop`.
 
     trouble    the reason why the broker is not connected; None while it is, and empty before the
-               first try has ended
+               first attempt has ended
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class MqttClient:
         self.trouble: str | None = ""
         self._conf, self._users, self._changed = conf, users, changed
         self._name = f"the broker {conf.host}:{conf.port}"
-        self._status = f"{conf.prefix}/status"
+        self._status = server_status(conf.prefix)
         self._lock = threading.Lock()
         self._filters: set[str] = set()
         self._is_stopped, self._ended = False, threading.Event()
@@ -97,7 +96,7 @@ class MqttClient:
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Publish `offline`, and end the connection; return after FAREWELL_S at the latest."""
+        """Publish `offline`, and end the connection; return after LAST_MESSAGE_S at the latest."""
         self._is_stopped = True
         is_connected = self._client.is_connected()
         if is_connected:
@@ -106,7 +105,7 @@ class MqttClient:
         self._client.disconnect()
         # Its own way to stop would wait for a broker that does not answer.
         if is_connected:
-            self._ended.wait(FAREWELL_S)
+            self._ended.wait(LAST_MESSAGE_S)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
         """Send a message at once or never; return False if the broker is not connected."""
@@ -136,7 +135,7 @@ class MqttClient:
         self, client: paho.Client, _userdata: Any, _flags: Any, code: ReasonCode, _: Any
     ) -> None:
         if self._is_stopped:
-            # It was connecting meanwhile. The next leader has the right to speak.
+            # It was still connecting. Only the next leader may publish.
             client.disconnect()
             return
         if code.is_failure:
@@ -176,8 +175,8 @@ class MqttClient:
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         if message.topic == self._status:
-            # A retained one is from before our own `online`.
-            # Any other text would be no availability, and an empty one deletes ours.
+            # A retained one is from before our own `online`. Any text but `online` and `offline` is
+            # unknown to Home Assistant, and an empty one deletes ours.
             is_wrong = message.payload != ONLINE and not message.retain
             if is_wrong and not self._is_stopped:
                 self.publish(self._status, ONLINE, retain=True)
@@ -187,7 +186,7 @@ class MqttClient:
                 user.on_message(message.topic, bytes(message.payload), is_retained=message.retain)
 
     def _on_log(self, _client: paho.Client, _userdata: Any, _level: int, text: str) -> None:
-        # The rest is said by `trouble`.
+        # `trouble` has the rest.
         if text.startswith("Caught exception"):
             log.error("%s: %s", self._name, text)
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BEAT_S, IDLE_BEAT_S = 1.0, 5.0
-"""Seconds between two beats at most, with a mqtt.json and without one; with one, also at least."""
+TICK_S, IDLE_TICK_S = 1.0, 5.0
+"""Seconds between two ticks at most, with a mqtt.json and without one; with one, also at least."""
 
 SITE_S = 30.0
 """Seconds after which site.json is read again although it has not changed."""
@@ -44,7 +44,7 @@ CONTEXT = "mqtt.json"
 """The context in which the text of the file is sealed."""
 
 
-class EndingUser(User, Protocol):
+class StoppableUser(User, Protocol):
     """A user of the connection with threads of its own."""
 
     def stop(self) -> None:
@@ -52,7 +52,7 @@ class EndingUser(User, Protocol):
         ...
 
 
-NewUser = Callable[[MqttConf], EndingUser]
+NewUser = Callable[[MqttConf], StoppableUser]
 """Returns the user that publishes states and takes commands by a mqtt.json."""
 
 
@@ -64,21 +64,21 @@ class MqttCompanion:
     ) -> None:
         """Create it without a thread."""
         self._settings, self._connect, self._new_user = settings, connect, new_user
-        self._beats: Beats | None = None
+        self._thread: CompanionThread | None = None
 
     def start(self) -> None:
         """Connect to the broker, if there is a mqtt.json, and follow the files."""
-        self._beats = Beats(self._settings, self._connect, self._new_user)
-        self._beats.start()
+        self._thread = CompanionThread(self._settings, self._connect, self._new_user)
+        self._thread.start()
 
     def stop(self) -> None:
         """Publish `offline`, and end the connection."""
-        if self._beats is not None:
-            self._beats.stop()
-            self._beats = None
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread = None
 
 
-class Beats:
+class CompanionThread:
     """The thread of a companion, from its start to its end."""
 
     def __init__(self, settings: Settings, connect: Connect, new_user: NewUser | None) -> None:
@@ -87,7 +87,7 @@ class Beats:
         self._file: MqttFile | None = None
         self._stored_text: str | None = None
         self._state: BrokerState | None = None
-        self._running: Running | None = None
+        self._connection: BrokerConnection | None = None
         self._trouble: str | None = None
 
     def start(self) -> None:
@@ -100,9 +100,9 @@ class Beats:
         self._stopping.set()
         self._woken.set()
         # The thread may wait for the database. The next leader must not find our connection.
-        running = self._running
-        if running is not None:
-            running.stop()
+        connection = self._connection
+        if connection is not None:
+            connection.stop()
         self._ended.wait(max(begun + STOP_S - time.monotonic(), 0))
 
     def _run(self) -> None:
@@ -110,21 +110,21 @@ class Beats:
             while not self._stopping.is_set():
                 begun = time.monotonic()
                 try:
-                    self._beat()
+                    self._tick()
                     self._note(None)
                 except ShocppError as error:
                     self._note(str(error))
                 except Exception as error:  # noqa: BLE001
                     self._note(f"MQTT does not work now: {error!r}", has_traceback=True)
-                self._woken.wait(BEAT_S if self._running is not None else IDLE_BEAT_S)
+                self._woken.wait(TICK_S if self._connection is not None else IDLE_TICK_S)
                 self._woken.clear()
-                # One beat for all that has come meanwhile.
-                self._stopping.wait(max(begun + BEAT_S - time.monotonic(), 0))
+                # One tick for all that has come meanwhile.
+                self._stopping.wait(max(begun + TICK_S - time.monotonic(), 0))
         finally:
             self._replace(None)
             self._ended.set()
 
-    def _beat(self) -> None:
+    def _tick(self) -> None:
         """Follow the files, and store what waits."""
         if self._file is None:
             with self._connect(self._settings.database) as db:
@@ -132,32 +132,34 @@ class Beats:
                 self._state = mqtt.broker_state(db)
             self._file = MqttFile(self._settings.mqtt_file, self._stored_text)
         conf = self._file.conf()
-        if self._running is None or not self._running.is_of(conf):
+        if self._connection is None or not self._connection.is_of(conf):
             self._replace(conf)
-        running, state = self._running, None
-        if running is not None:
-            running.follow_site(self._settings, self._connect)
-            state = running.state(self._state)
+        connection, state = self._connection, None
+        if connection is not None:
+            connection.follow_site(self._settings, self._connect)
+            state = connection.state(self._state)
         self._store(self._file.text, state)
 
     def _replace(self, conf: MqttConf | None) -> None:
         """End the connection, and begin that of another content of the file."""
-        if self._running is not None:
-            self._running.stop()
-            self._running = None
+        if self._connection is not None:
+            self._connection.stop()
+            self._connection = None
         if conf is not None:
-            self._running = Running(conf, self._settings, self._new_user, self._woken.set)
+            self._connection = BrokerConnection(
+                conf, self._settings, self._new_user, self._woken.set
+            )
 
     def _store(self, text: str | None, state: BrokerState | None) -> None:
         """Store what has changed: the text of the file, the state, and what has come."""
-        is_new_text, running = text != self._stored_text, self._running
-        waits = running is not None and running.inputs.waits()
+        is_new_text, connection = text != self._stored_text, self._connection
+        waits = connection is not None and connection.inputs.waits()
         if not (is_new_text or state != self._state or waits):
             return
         with self._connect(self._settings.database) as db:
-            if running is not None:
-                running.inputs.store(db)
-                state = running.state(self._state)
+            if connection is not None:
+                connection.inputs.store(db)
+                state = connection.state(self._state)
             if is_new_text or state != self._state:
                 # It has a password, and each copy of the database would have it, too.
                 sealed = None if text is None else seal(self._settings.database, CONTEXT, text)
@@ -184,7 +186,7 @@ class Beats:
                 log.warning("%s", trouble, exc_info=has_traceback)
 
 
-class Running:
+class BrokerConnection:
     """The connection of one content of mqtt.json, and its users."""
 
     def __init__(

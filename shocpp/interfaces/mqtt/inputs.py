@@ -20,7 +20,7 @@ from shocpp.site.inputs.messages import MOST_BYTES, record_message
 from shocpp.store.database import Database
 
 
-class Waiting(NamedTuple):
+class WaitingMessage(NamedTuple):
     """The newest message of a topic."""
 
     payload: bytes
@@ -45,7 +45,7 @@ class Inputs:
         self._lost_ms: int | None = None
         self._is_loss_noted = True
         self._lock = threading.Lock()
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[str, WaitingMessage] = {}
 
     # -- for the client ----------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ class Inputs:
         # A meter may send ten times a second, and each stored reading wakes the leader.
         with self._lock:
             # A longer payload stays too long.
-            self._waiting[topic] = Waiting(payload[: MOST_BYTES + 1], now_ms(), is_retained)
+            self._waiting[topic] = WaitingMessage(payload[: MOST_BYTES + 1], now_ms(), is_retained)
         self._wake()
 
     # -- for the companion -------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Inputs:
                 self._waiting = {**waiting, **self._waiting}
             raise
 
-    def _store_meter(self, db: Database, meter: SiteMeter, message: Waiting) -> None:
+    def _store_meter(self, db: Database, meter: SiteMeter, message: WaitingMessage) -> None:
         # The broker has kept a retained one since any time.
         if message.is_retained:
             return
@@ -119,7 +119,7 @@ class Inputs:
         else:
             self.meter_trouble = None
 
-    def _store_dim(self, db: Database, dim: DimInput, message: Waiting) -> None:
+    def _store_dim(self, db: Database, dim: DimInput, message: WaitingMessage) -> None:
         try:
             is_dimmed = signal_of(dim, message.payload)
         except UsageError as error:

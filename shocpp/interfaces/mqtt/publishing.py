@@ -11,12 +11,13 @@ from collections.abc import Collection
 
 from shocpp.central_system.feed import Feed, Subscription
 from shocpp.clock import now_ms
+from shocpp.energy.model import Key
 from shocpp.errors import ShocppError
-from shocpp.interfaces.mqtt.commands.execution import Outcome, Place, execute, start_error
+from shocpp.interfaces.mqtt.commands.execution import Outcome, execute, start_error
 from shocpp.interfaces.mqtt.commands.pauses import end_pauses
-from shocpp.interfaces.mqtt.commands.waiting import Waiting
-from shocpp.interfaces.mqtt.session import Published, Session
-from shocpp.interfaces.mqtt.states.board import Board
+from shocpp.interfaces.mqtt.commands.waiting import WaitingCommands
+from shocpp.interfaces.mqtt.session import PublishingConf, Session
+from shocpp.interfaces.mqtt.states.retained_messages import RetainedMessages
 from shocpp.interfaces.mqtt.topics import BIRTH, ONLINE, command_filters
 from shocpp.settings import Settings
 from shocpp.site.thread import Connect
@@ -66,17 +67,19 @@ IGNORED = {DEVICE}
 class Publishing:
     """States and commands of one leader: a user of the connection (`session.py`)."""
 
-    def __init__(self, settings: Settings, conf: Published, connect: Connect, feed: Feed) -> None:
+    def __init__(
+        self, settings: Settings, conf: PublishingConf, connect: Connect, feed: Feed
+    ) -> None:
         """Create it; its thread begins with the first connection to the broker.
 
         `connect` returns a context manager with the database of a path, `feed` is that of this
         process.
         """
         self._settings, self._conf, self._connect, self._feed = settings, conf, connect, feed
-        self._board = Board(settings, conf)
-        self._waiting = Waiting()
-        self._errors: dict[Place | None, tuple[str, int]] = {}
-        self._started: dict[Place, int] = {}
+        self._retained = RetainedMessages(settings, conf)
+        self._waiting = WaitingCommands()
+        self._errors: dict[Key | None, tuple[str, int]] = {}
+        self._started: dict[Key, int] = {}
         self._lines = 0
         self._trouble: str | None = None
         self._session: Session | None = None
@@ -173,63 +176,63 @@ class Publishing:
             only = _only(changes, touched)
             kinds = {change.kind for change in changes}
             with db.reading():
-                self._board.read(
+                self._retained.read(
                     db,
                     moment_ms,
                     None if is_new else only,
                     has_new_books=not kinds.isdisjoint(OF_BOOKS),
                 )
             # Outside the read transaction, because it may write.
-            self._board.count(db, moment_ms)
-            lifted = end_pauses(db, self._settings, self._board.chargers, moment_ms)
+            self._retained.count(db, moment_ms)
+            lifted = end_pauses(db, self._settings, self._retained.chargers, moment_ms)
             with db.reading():
                 if lifted:
-                    self._board.read(db, moment_ms, lifted, has_new_books=False)
+                    self._retained.read(db, moment_ms, lifted, has_new_books=False)
                 self._read_starts(db, moment_ms)
             if is_new:
-                self._board.forget_sent()
-            errors = {place: text for place, (text, _) in self._errors.items() if place is not None}
+                self._retained.forget_sent()
+            errors = {key: text for key, (text, _) in self._errors.items() if key is not None}
             site_error = self._errors.get(None, ("", 0))[0]
-            self._board.publish(db, session, errors, site_error, moment_ms)
+            self._retained.publish(db, session, errors, site_error, moment_ms)
 
     def _execute(self, db: Database, moment_ms: int) -> set[str]:
         """Execute the commands that wait; return their chargers."""
-        for place, (_, since_ms) in [*self._errors.items()]:
+        for key, (_, since_ms) in [*self._errors.items()]:
             if not since_ms <= moment_ms < since_ms + ERROR_MS:
-                del self._errors[place]
+                del self._errors[key]
         touched, self._lines = set(), 0
         for message in self._waiting.take():
             outcome = execute(db, self._settings, self._conf, message, moment_ms)
-            if outcome.place is not None:
+            if outcome.key is not None:
                 # The outcome of an older start is not that of this command.
-                self._started.pop(outcome.place, None)
-            self._keep(outcome, moment_ms)
-            if outcome.place is not None:
-                touched.add(outcome.place[0])
+                self._started.pop(outcome.key, None)
+            self._note_outcome(outcome, moment_ms)
+            if outcome.key is not None:
+                touched.add(outcome.key[0])
         return touched
 
-    def _keep(self, outcome: Outcome, moment_ms: int) -> None:
+    def _note_outcome(self, outcome: Outcome, moment_ms: int) -> None:
         """Show why a command was refused, or forget the older refusal of its connector."""
-        former = self._errors.pop(outcome.place, None)
+        former = self._errors.pop(outcome.key, None)
         if outcome.error:
-            self._errors[outcome.place] = outcome.error, moment_ms
+            self._errors[outcome.key] = outcome.error, moment_ms
             # A flood of refusals must not fill the log.
             is_new = former is None or former[0] != outcome.error
             if is_new and self._lines < MOST_LINES:
                 self._lines += 1
                 log.warning("a command by MQTT is refused: %s", outcome.error)
-        if outcome.has_started and outcome.place is not None:
-            self._started[outcome.place] = moment_ms
+        if outcome.has_started and outcome.key is not None:
+            self._started[outcome.key] = moment_ms
 
     def _read_starts(self, db: Database, moment_ms: int) -> None:
         """Show why starts have failed at their chargers."""
-        for place, since_ms in [*self._started.items()]:
+        for key, since_ms in [*self._started.items()]:
             if not since_ms <= moment_ms < since_ms + ERROR_MS:
-                del self._started[place]
+                del self._started[key]
                 continue
-            error = start_error(db, self._settings, place, moment_ms)
+            error = start_error(db, self._settings, key, moment_ms)
             if error:
-                self._keep(Outcome(place, error), moment_ms)
+                self._note_outcome(Outcome(key, error), moment_ms)
 
     def _note(self, trouble: str | None, *, has_traceback: bool = False) -> None:
         """Log a reason once, and its end."""

@@ -38,7 +38,7 @@ class User(Protocol):
         ...
 
 
-class Published(Protocol):
+class PublishingConf(Protocol):
     """The part of mqtt.json that states and commands follow."""
 
     @property

@@ -2,7 +2,7 @@
 
 from shocpp.central_system.feed import Feed
 from shocpp.configuration.mqtt import MqttConf
-from shocpp.interfaces.mqtt.companion import EndingUser, NewUser
+from shocpp.interfaces.mqtt.companion import NewUser, StoppableUser
 from shocpp.settings import Settings
 from shocpp.site.thread import Connect
 
@@ -10,7 +10,7 @@ from shocpp.site.thread import Connect
 def publishing_by(settings: Settings, connect: Connect, feed: Feed) -> NewUser:
     """Return the function that makes the publishing of a mqtt.json; `feed` is of this process."""
 
-    def new_user(conf: MqttConf) -> EndingUser:
+    def new_user(conf: MqttConf) -> StoppableUser:
         # Imported here: without a mqtt.json nobody needs it.
         from shocpp.interfaces.mqtt.publishing import Publishing
 

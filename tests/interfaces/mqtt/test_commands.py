@@ -10,7 +10,7 @@ import pytest
 from shocpp.clock import now_ms
 from shocpp.configuration.mqtt import MqttConf, StartAs
 from shocpp.interfaces.mqtt.commands.execution import Outcome, execute
-from shocpp.interfaces.mqtt.commands.waiting import MOST_WAITING, Message, Waiting
+from shocpp.interfaces.mqtt.commands.waiting import MOST_WAITING, Message, WaitingCommands
 from shocpp.store import people
 from shocpp.store.database import open_database
 from shocpp.store.site import modes
@@ -310,7 +310,7 @@ def test_a_charger_with_any_signs_in_its_name_takes_commands(serve: Serve, home:
 
 
 def test_commands_wait_in_bounds() -> None:
-    waiting = Waiting()
+    waiting = WaitingCommands()
     for number in range(MOST_WAITING):
         assert waiting.add(f"shocpp/{number}/1/mode/set", b"fast")
     assert not waiting.add("shocpp/more/1/mode/set", b"fast")

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from shocpp.interfaces.mqtt.states.discovery import charger_config, site_config
-from shocpp.interfaces.mqtt.states.present import ChargerPresent, ConnectorPresent, SiteFigures
+from shocpp.interfaces.mqtt.states.present import PublishedCharger, PublishedConnector, SiteFigures
 from shocpp.ocpp.identity import is_identity
 
-CONNECTOR = ConnectorPresent(
+CONNECTOR = PublishedConnector(
     1, "", "Available", "NoError", 0, None, False, "", "fast", None, 16_000, 6_000, 16_000
 )
-CHARGER = ChargerPresent(1, "+gärage#", "Stellplatz 4", "go-e", "V3", "59.4", True, (CONNECTOR,))
+CHARGER = PublishedCharger(1, "+gärage#", "Stellplatz 4", "go-e", "V3", "59.4", True, (CONNECTOR,))
 SITE = SiteFigures(True, True, 1_200, 35_000, False, False)
 
 TOP = {"dev", "o", "cmps", "avty", "avty_mode"}
@@ -33,7 +33,7 @@ OF_PLATFORM = {
 CLASSES = {"power", "energy", "current", "enum", "plug", "problem"}
 
 
-def of_charger(charger: ChargerPresent = CHARGER, **more: bool) -> tuple[str, dict[str, Any]]:
+def of_charger(charger: PublishedCharger = CHARGER, **more: bool) -> tuple[str, dict[str, Any]]:
     topic, payload = charger_config("shocpp", charger, "de", **{"names_accounts": True, **more})
     return topic, json.loads(payload)
 

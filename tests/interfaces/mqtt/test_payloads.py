@@ -6,23 +6,23 @@ from hypothesis import strategies as st
 from shocpp.interfaces.mqtt.states.payloads import changed, states_of_charger, states_of_site
 from shocpp.interfaces.mqtt.states.present import (
     BookFigures,
-    ChargerPresent,
-    ConnectorPresent,
+    PublishedCharger,
+    PublishedConnector,
     SiteFigures,
 )
 from shocpp.store.site.limits import LimitChoice
 
-IDLE = ConnectorPresent(
+IDLE = PublishedConnector(
     1, "", "Available", "NoError", 0, None, False, "", "fast", None, None, 6_000, 32_000
 )
 CHARGING = IDLE._replace(
     status="Charging", power_w=7_400, session_wh=12_345, has_session=True, account="home"
 )
-CHARGER = ChargerPresent(1, "garage", "garage", "", "", "", True, (IDLE,))
+CHARGER = PublishedCharger(1, "garage", "garage", "", "", "", True, (IDLE,))
 PAUSE = LimitChoice("garage", 1, 0, None, "mqtt", 0)
 
 CONNECTORS = st.builds(
-    ConnectorPresent,
+    PublishedConnector,
     st.integers(1, 20),
     st.text(),
     st.none() | st.sampled_from(["Available", "Charging", "Faulted", "Reserved"]) | st.text(),
@@ -39,7 +39,7 @@ CONNECTORS = st.builds(
 )
 
 
-def values(connector: ConnectorPresent, error: str = "", **more: bool) -> dict[str, str]:
+def values(connector: PublishedConnector, error: str = "", **more: bool) -> dict[str, str]:
     """Return the values of connector 1 by the names of its states."""
     charger = CHARGER._replace(connectors=(connector,))
     errors = {("garage", 1): error} if error else {}
@@ -52,7 +52,7 @@ def values(connector: ConnectorPresent, error: str = "", **more: bool) -> dict[s
 
 
 @given(CONNECTORS, st.text(max_size=2_000))
-def test_each_payload_is_short_and_none_is_empty(connector: ConnectorPresent, error: str) -> None:
+def test_each_payload_is_short_and_none_is_empty(connector: PublishedConnector, error: str) -> None:
     charger = CHARGER._replace(connectors=(connector,))
     at = connector.connector_id
     payloads = states_of_charger(

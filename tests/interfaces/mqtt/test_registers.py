@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.interfaces.mqtt.states.registers import Counted, OwnRegister, counted
+from shocpp.interfaces.mqtt.states.registers import OwnRegister, PublishedEnergy, next_energy
 
 HOUR_MS = 3_600_000
-FIRST = Counted(1_500_000, HOUR_MS, 0, "A1")
+FIRST = PublishedEnergy(1_500_000, HOUR_MS, 0, "A1")
 
 REGISTERS = st.lists(
     st.tuples(
@@ -22,9 +22,9 @@ REGISTERS = st.lists(
 def test_the_energy_never_decreases_whatever_a_charger_reports(
     reports: list[tuple[list[OwnRegister], str, int]],
 ) -> None:
-    former: Counted | None = None
+    former: PublishedEnergy | None = None
     for registers, serial, now_ms in reports:
-        new = counted(former, registers, serial, now_ms)
+        new = next_energy(former, registers, serial, now_ms)
         if former is not None:
             assert new is not None
             assert new.wh >= former.wh
@@ -37,45 +37,47 @@ def test_it_is_the_register_of_a_true_charger(steps: list[int]) -> None:
     for hour, step_wh in enumerate(steps):
         register_wh += step_wh
         report = OwnRegister(register_wh, hour * HOUR_MS)
-        former = counted(former, [report], "A1", hour * HOUR_MS)
+        former = next_energy(former, [report], "A1", hour * HOUR_MS)
     assert former is not None
     assert former.wh == register_wh
 
 
 def test_before_the_first_register_there_is_no_energy() -> None:
-    assert counted(None, [], "A1", HOUR_MS) is None
+    assert next_energy(None, [], "A1", HOUR_MS) is None
 
 
 def test_a_register_of_0_after_a_restart_is_ignored_and_so_is_its_return() -> None:
-    at_zero = counted(FIRST, [OwnRegister(0, 2 * HOUR_MS)], "A1", 2 * HOUR_MS)
+    at_zero = next_energy(FIRST, [OwnRegister(0, 2 * HOUR_MS)], "A1", 2 * HOUR_MS)
     assert at_zero == FIRST
-    back = counted(at_zero, [OwnRegister(1_500_100, 3 * HOUR_MS)], "A1", 3 * HOUR_MS)
+    back = next_energy(at_zero, [OwnRegister(1_500_100, 3 * HOUR_MS)], "A1", 3 * HOUR_MS)
     assert back is not None
     assert back.wh == 1_500_100
 
 
 def test_a_register_beyond_what_a_charger_can_deliver_is_ignored_until_it_can_be_true() -> None:
     leap = OwnRegister(9_500_000, 2 * HOUR_MS)
-    assert counted(FIRST, [leap], "A1", 2 * HOUR_MS) == FIRST
+    assert next_energy(FIRST, [leap], "A1", 2 * HOUR_MS) == FIRST
     later = leap._replace(received_ms=22 * HOUR_MS)
-    new = counted(FIRST, [later], "A1", 22 * HOUR_MS)
+    new = next_energy(FIRST, [later], "A1", 22 * HOUR_MS)
     assert new is not None
     assert new.wh == 9_500_000
 
 
 def test_another_charger_goes_on_from_the_energy_of_the_former_one() -> None:
-    boot = counted(FIRST, [OwnRegister(1_500_000, HOUR_MS)], "B2", 2 * HOUR_MS)
+    boot = next_energy(FIRST, [OwnRegister(1_500_000, HOUR_MS)], "B2", 2 * HOUR_MS)
     assert boot is not None
     assert boot.wh == 1_500_000
-    first = counted(boot, [OwnRegister(12, 3 * HOUR_MS)], "B2", 3 * HOUR_MS)
+    first = next_energy(boot, [OwnRegister(12, 3 * HOUR_MS)], "B2", 3 * HOUR_MS)
     assert first is not None
     assert first.wh == 1_500_000
-    then = counted(first, [OwnRegister(5_012, 4 * HOUR_MS)], "B2", 4 * HOUR_MS)
+    then = next_energy(first, [OwnRegister(5_012, 4 * HOUR_MS)], "B2", 4 * HOUR_MS)
     assert then is not None
     assert then.wh == 1_505_000
 
 
 def test_a_serial_that_comes_later_is_that_of_the_same_charger() -> None:
-    new = counted(FIRST._replace(serial=""), [OwnRegister(1_500_010, 2 * HOUR_MS)], "A1", HOUR_MS)
+    new = next_energy(
+        FIRST._replace(serial=""), [OwnRegister(1_500_010, 2 * HOUR_MS)], "A1", HOUR_MS
+    )
     assert new is not None
     assert (new.wh, new.serial) == (1_500_010, "A1")

@@ -16,13 +16,24 @@ from shocpp.calls.page.files import present_files
 from shocpp.calls.page.starts import Choice
 from shocpp.calls.remote_start import RemoteStart, refusal_of
 from shocpp.calls.tiles import View, tiles
-from shocpp.energy.model import MODES, SOLAR
+from shocpp.energy.model import MODES, SOLAR, Key
 from shocpp.errors import ShocppError, UsageError
-from shocpp.interfaces.mqtt.commands.pauses import BY, Scene, choose, go_on, pause, withdraw
+from shocpp.interfaces.mqtt.commands.pauses import (
+    BY,
+    ChargerContext,
+    choose,
+    go_on,
+    pause,
+    withdraw,
+)
 from shocpp.interfaces.mqtt.commands.waiting import Message
-from shocpp.interfaces.mqtt.session import Published
+from shocpp.interfaces.mqtt.session import PublishingConf
 from shocpp.interfaces.mqtt.states.payloads import OFF, ON
-from shocpp.interfaces.mqtt.states.present import ChargerPresent, ConnectorPresent, read_chargers
+from shocpp.interfaces.mqtt.states.present import (
+    PublishedCharger,
+    PublishedConnector,
+    read_chargers,
+)
 from shocpp.interfaces.mqtt.topics import LIMIT, MODE, Command, command_of
 from shocpp.language.mqtt import refusal
 from shocpp.language.page import SENTENCES as PAGE
@@ -40,67 +51,64 @@ LONGEST_QUOTED = 80
 
 _AMPERES = re.compile(r"([0-9]{1,3})(?:\.0+)?")
 
-Place = tuple[str, int]
-"""The identity of a charger, and a connector."""
-
 
 class Outcome(NamedTuple):
     """The outcome of a command.
 
-    place        the connector, None if the topic names none that is published
+    key          the connector, None if the topic names none that is published
     error        why it was refused, empty if it was accepted
     has_started  a start was sent to the charger
     """
 
-    place: Place | None
+    key: Key | None
     error: str = ""
     has_started: bool = False
 
 
 def execute(
-    db: Database, settings: Settings, conf: Published, message: Message, now_ms: int
+    db: Database, settings: Settings, conf: PublishingConf, message: Message, now_ms: int
 ) -> Outcome:
     """Execute a command; a refusal is in the outcome."""
-    place: Place | None = None
+    key: Key | None = None
     try:
         command = command_of(conf.prefix, message.topic)
         charger = None if command is None else _charger(db, settings, command, now_ms)
         if command is None or charger is None:
             raise _refused(settings, "charger", topic=_quoted(message.topic))
         connector = _connector(settings, charger, command)
-        place = charger.charge_point_id, connector.connector_id
-        deed = _Deed(db, settings, conf, charger, connector, now_ms)
-        has_started = deed.execute(command.name, _text(message.payload))
+        key = charger.charge_point_id, connector.connector_id
+        execution = _Execution(db, settings, conf, charger, connector, now_ms)
+        has_started = execution.execute(command.name, _text(message.payload))
     except ShocppError as error:
-        return Outcome(place, str(error))
-    return Outcome(place, has_started=has_started)
+        return Outcome(key, str(error))
+    return Outcome(key, has_started=has_started)
 
 
-def start_error(db: Database, settings: Settings, place: Place, now_ms: int) -> str:
+def start_error(db: Database, settings: Settings, key: Key, now_ms: int) -> str:
     """Return why the newest start of a connector has failed, empty if it has not."""
     # Without names: everybody at the broker reads it.
-    found = tiles(db, settings, View(shows_names=False), now_ms, {place[0]})
-    outcome = next((one.outcome for one in found if one.connector_id == place[1]), "")
+    found = tiles(db, settings, View(shows_names=False), now_ms, {key[0]})
+    outcome = next((one.outcome for one in found if one.connector_id == key[1]), "")
     words = PAGE[settings.language]
     return "" if outcome in (words["starting"], words["stopping"]) else outcome
 
 
-class _Deed:
+class _Execution:
     """One command at one connector."""
 
     def __init__(
         self,
         db: Database,
         settings: Settings,
-        conf: Published,
-        charger: ChargerPresent,
-        connector: ConnectorPresent,
+        conf: PublishingConf,
+        charger: PublishedCharger,
+        connector: PublishedConnector,
         now_ms: int,
     ) -> None:
         self._db, self._settings, self._conf = db, settings, conf
         self._charger, self._connector, self._now_ms = charger, connector, now_ms
         self._name = charger.charge_point_id
-        self._scene = Scene(db, settings, charger, now_ms)
+        self._context = ChargerContext(db, settings, charger, now_ms)
 
     def execute(self, name: str, value: str) -> bool:
         """Execute a command; return True if a start was sent. Raises UsageError and others."""
@@ -128,34 +136,34 @@ class _Deed:
     def _limit(self, value: str) -> None:
         """Choose a limit, or none."""
         if value == NO_LIMIT:
-            withdraw(self._scene, self._connector)
+            withdraw(self._context, self._connector)
             return
         match = _AMPERES.fullmatch(value)
         limit_ma = 1_000 * int(match[1]) if match else -1
         if limit_ma == 0:
-            pause(self._scene, self._connector)
+            pause(self._context, self._connector)
             return
         # As the page has it: what is above the charger's own maximum is a typing error.
         least_ma, most_ma = self._connector.min_ma, self._connector.max_ma
         if not least_ma <= limit_ma <= most_ma:
             a = {"min_a": least_ma // 1_000, "max_a": most_ma // 1_000}
             raise self._refused("limit", value=_quoted(value), **a)
-        choose(self._scene, self._at, limit_ma)
+        choose(self._context, self._at, limit_ma)
 
     def _charge(self, value: str) -> bool:
         """Pause, or go on, or start; return True if a start was sent."""
         if value not in (ON, OFF):
             raise self._refused("charge", value=_quoted(value))
         if value == OFF:
-            pause(self._scene, self._connector)
+            pause(self._context, self._connector)
             return False
         if not self._connector.has_session:
             # Refused before the pause is lifted: a refused command changes nothing.
             choice = self._card()
-            go_on(self._scene, self._connector)
+            go_on(self._context, self._connector)
             starts.start(self._db, self._name, self._at, choice, BY)
             return True
-        go_on(self._scene, self._connector)
+        go_on(self._context, self._connector)
         return False
 
     def _card(self) -> Choice:
@@ -200,7 +208,7 @@ class _Deed:
 
 def _charger(
     db: Database, settings: Settings, command: Command, now_ms: int
-) -> ChargerPresent | None:
+) -> PublishedCharger | None:
     """Return the published charger of a command as it is now, or None."""
     name = command.charge_point_id
     # Text that is not printable may hold a lone surrogate, which SQLite refuses.
@@ -209,7 +217,9 @@ def _charger(
     return read_chargers(db, settings, now_ms, {name}).get(identity_key(name))
 
 
-def _connector(settings: Settings, charger: ChargerPresent, command: Command) -> ConnectorPresent:
+def _connector(
+    settings: Settings, charger: PublishedCharger, command: Command
+) -> PublishedConnector:
     """Return the connector of a command; raises UsageError if the charger does not have it."""
     for connector in charger.connectors:
         # As text: neither `01` nor a digit of another script is another name of connector 1.

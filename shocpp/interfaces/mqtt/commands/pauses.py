@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 from shocpp.errors import ShocppError, UsageError
 from shocpp.interfaces.mqtt.states.payloads import is_paused
-from shocpp.interfaces.mqtt.states.present import ChargerPresent, ConnectorPresent, read_chargers
+from shocpp.interfaces.mqtt.states.present import (
+    PublishedCharger,
+    PublishedConnector,
+    read_chargers,
+)
 from shocpp.language.mqtt import refusal
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
@@ -24,12 +28,12 @@ BY = "mqtt"
 """The name under decisions."""
 
 
-class Scene(NamedTuple):
+class ChargerContext(NamedTuple):
     """A charger at a moment, with the database that its limits are in."""
 
     db: Database
     settings: Settings
-    charger: ChargerPresent
+    charger: PublishedCharger
     now_ms: int
 
     def key(self, connector_id: int) -> str:
@@ -37,39 +41,39 @@ class Scene(NamedTuple):
         return f"{identity_key(self.charger.charge_point_id)}/{connector_id}"
 
 
-def pause(scene: Scene, connector: ConnectorPresent) -> None:
+def pause(context: ChargerContext, connector: PublishedConnector) -> None:
     """Give the car of the open transaction 0 A; raises UsageError if there is none."""
     # Without a transaction it would pause a car that comes later, and nobody would remember why.
     if not connector.has_session:
-        words = {"charge_point": scene.charger.name}
-        raise UsageError(refusal("nothing_to_pause", scene.settings.language, **words))
+        words = {"charge_point": context.charger.name}
+        raise UsageError(refusal("nothing_to_pause", context.settings.language, **words))
     if is_paused(connector):
         return
-    at, chosen, former = connector.connector_id, connector.chosen, published.paused(scene.db)
-    new = {one: ma for one, ma in former.items() if one != scene.key(at)}
+    at, chosen, former = connector.connector_id, connector.chosen, published.paused(context.db)
+    new = {one: ma for one, ma in former.items() if one != context.key(at)}
     # One that ends by itself must not come back after its end.
     if chosen is not None and chosen.connector_id == at and chosen.until_ms is None:
-        new[scene.key(at)] = chosen.limit_ma
+        new[context.key(at)] = chosen.limit_ma
     if new != former:
-        _store(scene.db, new)
-    choose(scene, at, 0)
+        _store(context.db, new)
+    choose(context, at, 0)
 
 
-def go_on(scene: Scene, connector: ConnectorPresent) -> None:
+def go_on(context: ChargerContext, connector: PublishedConnector) -> None:
     """Lift a pause, whoever has made it: that of the connector, and that of the charger."""
     if not is_paused(connector):
         return
-    _lift(scene, connector)
+    _lift(context, connector)
     # Below the limit of the connector there may be a pause of the whole charger.
-    name = scene.charger.charge_point_id
-    present = read_chargers(scene.db, scene.settings, scene.now_ms, {name})
+    name = context.charger.charge_point_id
+    present = read_chargers(context.db, context.settings, context.now_ms, {name})
     for one in present[identity_key(name)].connectors:
         if one.connector_id == connector.connector_id and is_paused(one):
-            withdraw(scene, one)
+            withdraw(context, one)
 
 
 def end_pauses(
-    db: Database, settings: Settings, chargers: Mapping[str, ChargerPresent], now_ms: int
+    db: Database, settings: Settings, chargers: Mapping[str, PublishedCharger], now_ms: int
 ) -> set[str]:
     """Lift the pauses by MQTT whose transaction has ended; return the chargers."""
     lifted = set()
@@ -81,40 +85,42 @@ def end_pauses(
             if is_ours and not connector.has_session:
                 # On a full disk it waits; a connector that is reported no more has no limit.
                 with contextlib.suppress(ShocppError):
-                    _lift(Scene(db, settings, charger, now_ms), connector)
+                    _lift(ChargerContext(db, settings, charger, now_ms), connector)
                 lifted.add(charger.charge_point_id)
     return lifted
 
 
-def withdraw(scene: Scene, connector: ConnectorPresent) -> None:
+def withdraw(context: ChargerContext, connector: PublishedConnector) -> None:
     """Take the limit of a connector back, also one that was chosen for its charger."""
     at, chosen = connector.connector_id, connector.chosen
     is_of_all = chosen is not None and chosen.connector_id == ALL_CONNECTORS
-    if is_of_all and len(scene.charger.connectors) > 1:
+    if is_of_all and len(context.charger.connectors) > 1:
         # That of the other connectors stays.
-        choose(scene, at, connector.max_ma)
+        choose(context, at, connector.max_ma)
         return
-    choose(scene, None if is_of_all else at, None)
+    choose(context, None if is_of_all else at, None)
 
 
-def choose(scene: Scene, connector_id: int | None, limit_ma: int | None) -> None:
+def choose(context: ChargerContext, connector_id: int | None, limit_ma: int | None) -> None:
     """Choose a limit, and forget the one that an earlier pause has replaced."""
-    name = scene.charger.charge_point_id
+    name = context.charger.charge_point_id
     # First the limit: a memory that is left is replaced with the next pause.
-    choose_limit(scene.db, scene.settings, name, connector_id, limit_ma, None, BY, scene.now_ms)
-    former = published.paused(scene.db)
-    key = scene.key(connector_id or ALL_CONNECTORS)
+    choose_limit(
+        context.db, context.settings, name, connector_id, limit_ma, None, BY, context.now_ms
+    )
+    former = published.paused(context.db)
+    key = context.key(connector_id or ALL_CONNECTORS)
     if limit_ma != 0 and key in former:
-        _store(scene.db, {one: ma for one, ma in former.items() if one != key})
+        _store(context.db, {one: ma for one, ma in former.items() if one != key})
 
 
-def _lift(scene: Scene, connector: ConnectorPresent) -> None:
+def _lift(context: ChargerContext, connector: PublishedConnector) -> None:
     """End a pause; the limit that it has replaced is in force again."""
-    limit_ma = published.paused(scene.db).get(scene.key(connector.connector_id))
+    limit_ma = published.paused(context.db).get(context.key(connector.connector_id))
     if limit_ma is None:
-        withdraw(scene, connector)
+        withdraw(context, connector)
     else:
-        choose(scene, connector.connector_id, limit_ma)
+        choose(context, connector.connector_id, limit_ma)
 
 
 def _store(db: Database, paused: Mapping[str, int]) -> None:

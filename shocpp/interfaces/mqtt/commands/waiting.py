@@ -17,7 +17,7 @@ class Message(NamedTuple):
     payload: bytes
 
 
-class Waiting:
+class WaitingCommands:
     """The newest command of each topic that waits; for any thread."""
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ from shocpp.interfaces.mqtt.states.payloads import (
     STATE,
     UNASSIGNED,
 )
-from shocpp.interfaces.mqtt.states.present import ChargerPresent, ConnectorPresent, SiteFigures
+from shocpp.interfaces.mqtt.states.present import PublishedCharger, PublishedConnector, SiteFigures
 from shocpp.interfaces.mqtt.topics import (
     CHARGE,
     LIMIT,
@@ -102,7 +102,7 @@ COMMANDED = (CHARGE, MODE, LIMIT)
 
 
 def charger_config(
-    prefix: str, charger: ChargerPresent, language: str, *, names_accounts: bool
+    prefix: str, charger: PublishedCharger, language: str, *, names_accounts: bool
 ) -> tuple[str, bytes]:
     """Return topic and payload of the discovery of a charger."""
     device = charger_device(prefix, charger.charge_point_id)
@@ -117,7 +117,7 @@ def charger_config(
             # Home Assistant puts the name of the device before it.
             label = NAMES[language][name]
             if not is_single:
-                label = f"{label} {_place(connector, language)}"
+                label = f"{label} {_connector_name(connector, language)}"
             topic = state_topic(prefix, charger.charge_point_id, connector.connector_id, name)
             components[key] = {**_component(kind, device, key, topic), "name": label}
             if name in COMMANDED:
@@ -156,10 +156,10 @@ def site_config(prefix: str, site: SiteFigures, language: str) -> tuple[str, byt
     return discovery_topic(device), _payload(about, (server_status(prefix),), components)
 
 
-def _place(connector: ConnectorPresent, language: str) -> str:
+def _connector_name(connector: PublishedConnector, language: str) -> str:
     """Return the name of a connector beside others."""
     words = CONNECTOR[language].format(connector=connector.connector_id)
-    return f"({connector.place or words})"
+    return f"({connector.name or words})"
 
 
 def _component(kind: Component, device: str, key: str, topic: str) -> Component:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from shocpp.calls.page.tile import STATES
 from shocpp.interfaces.mqtt.states.present import (
     BookFigures,
-    ChargerPresent,
-    ConnectorPresent,
+    PublishedCharger,
+    PublishedConnector,
     SiteFigures,
 )
 from shocpp.interfaces.mqtt.topics import (
@@ -19,6 +19,7 @@ from shocpp.interfaces.mqtt.topics import (
     site_topic,
     state_topic,
 )
+from shocpp.site.choices.stays import PLUGGED
 
 POWER, ENERGY, SESSION, STATE, ACCOUNT, PLUG, ALLOWED, ERROR = (
     *("power", "energy", "session", "state", "account", "plug", "allowed", "error"),
@@ -33,9 +34,8 @@ ON, OFF = "ON", "OFF"
 
 NO_ERROR = "NoError"
 
-PLUGGED = ("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing")
 UNPLUGGED = ("Available", "Reserved")
-"""The states with and without a cable; the others say nothing about it."""
+"""The states without a cable; those that are not in PLUGGED either say nothing about it."""
 
 LONGEST = 250
 """Characters of a sentence: Home Assistant takes 255."""
@@ -46,7 +46,7 @@ Errors = Mapping[tuple[str, int], str]
 
 def states_of_charger(
     prefix: str,
-    charger: ChargerPresent,
+    charger: PublishedCharger,
     energies_wh: Mapping[int, int],
     errors: Errors,
     *,
@@ -70,7 +70,7 @@ def states_of_charger(
     return payloads
 
 
-def _values(connector: ConnectorPresent, error: str, *, names_accounts: bool) -> dict[str, str]:
+def _values(connector: PublishedConnector, error: str, *, names_accounts: bool) -> dict[str, str]:
     """Return the values of a connector by the names of its states."""
     chosen = connector.chosen
     values = {
@@ -81,7 +81,7 @@ def _values(connector: ConnectorPresent, error: str, *, names_accounts: bool) ->
         # Not by the power: a car that is full is on, and takes nothing.
         CHARGE: ON if connector.has_session and not is_paused(connector) else OFF,
         MODE: connector.mode,
-        # Without a choice the highest one: a slider needs a place.
+        # Without a choice the highest one: a slider needs a value.
         LIMIT: _amperes(connector.max_ma if chosen is None else chosen.limit_ma),
         ALLOWED: UNKNOWN if connector.allowed_ma is None else _amperes(connector.allowed_ma),
         # A refused command first: somebody waits for it.
@@ -93,12 +93,12 @@ def _values(connector: ConnectorPresent, error: str, *, names_accounts: bool) ->
     return values
 
 
-def is_paused(connector: ConnectorPresent) -> bool:
+def is_paused(connector: PublishedConnector) -> bool:
     """Return True if somebody has chosen 0 A for a connector."""
     return connector.chosen is not None and connector.chosen.limit_ma == 0
 
 
-def _plug(connector: ConnectorPresent) -> str:
+def _plug(connector: PublishedConnector) -> str:
     """Return ON if a cable is plugged in."""
     # Faulted and Unavailable say nothing about a cable, but an open transaction does.
     if connector.has_session or connector.status in PLUGGED:
@@ -109,7 +109,10 @@ def _plug(connector: ConnectorPresent) -> str:
 def states_of_site(
     prefix: str, site: SiteFigures, books: BookFigures, error: str
 ) -> dict[str, bytes]:
-    """Return the payload of each topic of the site; `error` is a refused command without place."""
+    """Return the payload of each topic of the site.
+
+    `error` is the sentence about a refused command that names no connector.
+    """
     values = {
         REVIEWS: str(books.reviews),
         UNASSIGNED: _kwh(books.unassigned_wh),

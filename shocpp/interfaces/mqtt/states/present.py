@@ -31,10 +31,10 @@ MOST_CONNECTORS = 20
 """The highest connector that is published: a charger can report any number."""
 
 
-class ConnectorPresent(NamedTuple):
+class PublishedConnector(NamedTuple):
     """A connector.
 
-    place         its name, empty without one
+    name          that people read, empty without one
     status        as in OCPP 1.6 §7.7, None before the first report
     error_code    as in OCPP 1.6 §7.6
     power_w       None if it is not known now
@@ -46,7 +46,7 @@ class ConnectorPresent(NamedTuple):
     """
 
     connector_id: int
-    place: str
+    name: str
     status: str | None
     error_code: str
     power_w: int | None
@@ -60,7 +60,7 @@ class ConnectorPresent(NamedTuple):
     max_ma: int
 
 
-class ChargerPresent(NamedTuple):
+class PublishedCharger(NamedTuple):
     """A charger with what it says about itself, and its connectors."""
 
     row: int
@@ -70,7 +70,7 @@ class ChargerPresent(NamedTuple):
     model: str
     firmware: str
     is_connected: bool
-    connectors: tuple[ConnectorPresent, ...]
+    connectors: tuple[PublishedConnector, ...]
 
 
 class SiteFigures(NamedTuple):
@@ -111,26 +111,26 @@ def published(db: Database, settings: Settings) -> list[SiteCharger]:
 
 def read_chargers(
     db: Database, settings: Settings, now_ms: int, only: Collection[str] | None = None
-) -> dict[str, ChargerPresent]:
+) -> dict[str, PublishedCharger]:
     """Return the published chargers by the key of their identity; `only` restricts them to some."""
     keys = None if only is None else {identity_key(name) for name in only}
-    shown = [
+    selected = [
         one
         for one in published(db, settings)
         if keys is None or identity_key(one.charge_point_id) in keys
     ]
-    return _Chargers(db, settings, shown, now_ms).by_key()
+    return _Chargers(db, settings, selected, now_ms).by_key()
 
 
 class _Chargers:
     """The rows that some chargers follow from, each table read once."""
 
     def __init__(
-        self, db: Database, settings: Settings, shown: Collection[SiteCharger], now_ms: int
+        self, db: Database, settings: Settings, selected: Collection[SiteCharger], now_ms: int
     ) -> None:
-        self._db, self._shown, self._now_ms = db, shown, now_ms
+        self._db, self._chargers, self._now_ms = db, selected, now_ms
         self._files: PresentFiles = present_files(db, settings)
-        names = [one.charge_point_id for one in shown]
+        names = [one.charge_point_id for one in selected]
         self._points = {one.row: one for one in present.charge_points(db, names)}
         self._states = present.connectors(db, names)
         self._running = {
@@ -142,9 +142,9 @@ class _Chargers:
             (row.charge_point_id, row.connector_id): row for row in set_points.present(db)
         }
         sessions = {(one.charge_point, one.connector_id): one for one in chargers.sessions(db)}
-        places = {
+        sessions_of = {
             (one.charge_point_id, connector_id): sessions.get((one.row, connector_id))
-            for one in shown
+            for one in selected
             for connector_id in self._connector_ids(one.row)
         }
         self._wishes = wishes(
@@ -152,13 +152,13 @@ class _Chargers:
             site_conf(db, settings),
             self._files.allowlist,
             self._files.accounts,
-            places,
+            sessions_of,
             now_ms,
         )
 
-    def by_key(self) -> dict[str, ChargerPresent]:
+    def by_key(self) -> dict[str, PublishedCharger]:
         """Return the chargers by the key of their identity."""
-        return {identity_key(one.charge_point_id): self._charger(one) for one in self._shown}
+        return {identity_key(one.charge_point_id): self._charger(one) for one in self._chargers}
 
     def _connector_ids(self, row: int) -> list[int]:
         """Return the connectors that have reported, or charge; a charger has one at least."""
@@ -166,7 +166,7 @@ class _Chargers:
         known |= {connector_id for at, connector_id in self._running if at == row}
         return sorted(one for one in known if 0 < one <= MOST_CONNECTORS) or [1]
 
-    def _charger(self, charger: SiteCharger) -> ChargerPresent:
+    def _charger(self, charger: SiteCharger) -> PublishedCharger:
         name, point = charger.charge_point_id, self._points[charger.row]
         powers = {one.connector_id: one for one in charging.powers(self._db, name)}
         states = {state.connector_id: state for state in self._states.get(charger.row, ())}
@@ -180,7 +180,7 @@ class _Chargers:
             wish = self._wishes.get((name, connector_id))
             row = self._set_points.get((name, connector_id))
             connectors.append(
-                ConnectorPresent(
+                PublishedConnector(
                     connector_id,
                     meter.connectors.get(connector_id, ""),
                     _status(state, running),
@@ -196,7 +196,7 @@ class _Chargers:
                     power.max_ma,
                 )
             )
-        return ChargerPresent(
+        return PublishedCharger(
             charger.row,
             name,
             meter.name or name,

@@ -14,7 +14,7 @@ from shocpp.ledger.own_readings import MOST_W, SHORTEST_S
 HOUR_S = 3_600
 
 
-class Counted(NamedTuple):
+class PublishedEnergy(NamedTuple):
     """The energy that was published for a connector.
 
     wh          the energy, `at_ms` the time of its reading
@@ -37,14 +37,14 @@ class OwnRegister(NamedTuple):
     received_ms: int
 
 
-def counted(
-    former: Counted | None, registers: Iterable[OwnRegister], serial: str, now_ms: int
-) -> Counted | None:
+def next_energy(
+    former: PublishedEnergy | None, registers: Iterable[OwnRegister], serial: str, now_ms: int
+) -> PublishedEnergy | None:
     """Return the energy of a connector after its newest registers, None before the first one."""
     if former is None:
         # The highest one, because the newest may be the 0 of a restart.
         best = max(registers, default=None)
-        return best and Counted(best.wh, best.received_ms, 0, serial)
+        return best and PublishedEnergy(best.wh, best.received_ms, 0, serial)
     if serial and serial != former.serial:
         # A serial that is new to us only says more about the same charger.
         is_other = bool(former.serial)

@@ -8,13 +8,13 @@ import contextlib
 from collections.abc import Collection, Mapping
 
 from shocpp.errors import StoreUnavailable
-from shocpp.interfaces.mqtt.session import Published, Session
+from shocpp.interfaces.mqtt.session import PublishingConf, Session
 from shocpp.interfaces.mqtt.states.discovery import charger_config, site_config
 from shocpp.interfaces.mqtt.states.energies import Energies
 from shocpp.interfaces.mqtt.states.payloads import changed, states_of_charger, states_of_site
 from shocpp.interfaces.mqtt.states.present import (
     BookFigures,
-    ChargerPresent,
+    PublishedCharger,
     read_books,
     read_chargers,
     read_site,
@@ -25,22 +25,22 @@ from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import published
 
-Facts = tuple[ChargerPresent, dict[int, int], dict[tuple[str, int], str]]
+Facts = tuple[PublishedCharger, dict[int, int], dict[tuple[str, int], str]]
 """A charger, the energy of its connectors in Wh, and why commands were refused there."""
 
 REGISTERS_MS, BOOKS_MS = 5_000, 60_000
 """The time between two reads of registers, and between two reads of books without a change."""
 
 
-class Board:
+class RetainedMessages:
     """The messages of one leader; for one thread.
 
     `chargers` are those that are published, by the key of their identity.
     """
 
-    def __init__(self, settings: Settings, conf: Published) -> None:
+    def __init__(self, settings: Settings, conf: PublishingConf) -> None:
         self._settings, self._conf = settings, conf
-        self.chargers: dict[str, ChargerPresent] = {}
+        self.chargers: dict[str, PublishedCharger] = {}
         self._energies = Energies()
         self._books: BookFigures | None = None
         self._books_ms = self._registers_ms = 0
@@ -56,14 +56,14 @@ class Board:
         self, db: Database, now_ms: int, only: Collection[str] | None, *, has_new_books: bool
     ) -> None:
         """Read the present state; `only` has the chargers that have changed, None all."""
-        found = read_chargers(db, self._settings, now_ms, only)
+        present = read_chargers(db, self._settings, now_ms, only)
         if only is None:
-            self.chargers = found
+            self.chargers = present
         else:
             # Its entry may be gone since.
-            gone = {identity_key(name) for name in only} - found.keys()
+            gone = {identity_key(name) for name in only} - present.keys()
             self.chargers = {
-                key: one for key, one in (self.chargers | found).items() if key not in gone
+                key: one for key, one in (self.chargers | present).items() if key not in gone
             }
         if self._books is None or has_new_books or _is_due(self._books_ms, now_ms, BOOKS_MS):
             self._books, self._books_ms = read_books(db), now_ms
@@ -124,9 +124,7 @@ class Board:
         messages |= states_of_site(conf.prefix, site, books, site_error)
         made = {}
         for key, charger in self.chargers.items():
-            own = {
-                place: text for place, text in errors.items() if place[0] == charger.charge_point_id
-            }
+            own = {key: text for key, text in errors.items() if key[0] == charger.charge_point_id}
             facts: Facts = charger, self._energies.of(charger), own
             known = self._made.get(key)
             # Nearly all are as before, and the JSON of a device takes longer than all the rest.
@@ -138,7 +136,7 @@ class Board:
 
     def _of_charger(
         self,
-        charger: ChargerPresent,
+        charger: PublishedCharger,
         energies_wh: Mapping[int, int],
         errors: Mapping[tuple[str, int], str],
     ) -> dict[str, bytes]:
