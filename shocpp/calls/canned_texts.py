@@ -1,4 +1,4 @@
-"""The deeds of canned calls in words, for commands and pages."""
+"""The effects of canned calls in words, for commands and pages."""
 
 from shocpp.configuration.canned_calls import CannedCall
 from shocpp.configuration.canned_choices import DEFAULT, LIMIT, MODE, OFF
@@ -7,7 +7,7 @@ from shocpp.language.modes import choice_text, mode_name
 from shocpp.ledger.accounts import Accounts, id_tag_key
 
 
-def deed(call: CannedCall, accounts: Accounts, language: str) -> str:
+def effect_text(call: CannedCall, accounts: Accounts, language: str) -> str:
     """Return what a canned call does, in words without a subject."""
     payload = call.payload
     values = {

@@ -40,4 +40,4 @@ CANNED_CALLS = {
         "sends": "sends {action}",
     },
 }
-"""The deeds of canned calls, without a subject, by their keys."""
+"""The effects of canned calls, without a subject, by their keys."""

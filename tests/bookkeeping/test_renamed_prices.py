@@ -10,7 +10,7 @@ import pytest
 from shocpp.bookkeeping.configuration.renaming import rename_account
 from shocpp.bookkeeping.posting import apply_tariffs, posting
 from shocpp.bookkeeping.unit_of_work import UnitOfWork
-from shocpp.configuration.editing.tariffs import Limits, NewPrice, add_price, seen_prices
+from shocpp.configuration.editing.tariffs import NewPrice, PriceScope, add_price, seen_prices
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.month import Month
 from shocpp.store.books import records
@@ -90,10 +90,10 @@ def test_a_decision_across_renames_has_the_price_of_the_account(office: Office) 
 def test_a_price_added_under_the_new_name_leaves_the_days_before_it(office: Office) -> None:
     """tags.json was edited by hand, and the prices have the former name still."""
     by_hand(office, "flat 3")
-    limits = Limits(["flat 3"], [], {"flat 3": ("flat 3", "family-y")})
+    scope = PriceScope(["flat 3"], [], {"flat 3": ("flat 3", "family-y")})
     path = office.settings.tariffs_file
-    seen = seen_prices(path, "flat 3", limits)
-    add_price(path, NewPrice("flat 3", date(2024, 1, 1), "20"), limits, seen)
+    seen = seen_prices(path, "flat 3", scope)
+    add_price(path, NewPrice("flat 3", date(2024, 1, 1), "20"), scope, seen)
     charge(office, 1_000, 11_000)
     assert office.query("SELECT account, amount_ct FROM accounting") == [("flat 3", 100)]
     tariffs = json.loads(path.read_text())["tariffs"]

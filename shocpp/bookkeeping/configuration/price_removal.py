@@ -9,7 +9,7 @@ from datetime import date
 
 from shocpp.calls.page.files import present_files
 from shocpp.configuration.editing.file_edit import EditRefused
-from shocpp.configuration.editing.tariffs import Limits
+from shocpp.configuration.editing.tariffs import PriceScope
 from shocpp.ledger.prices.tariffs import EVERYBODY, Tariffs
 from shocpp.settings import Settings
 from shocpp.store.books import transactions
@@ -35,13 +35,13 @@ def require_unused(
     return require
 
 
-def removable(db: Database, settings: Settings, tariffs: Tariffs, limits: Limits) -> set[Begin]:
+def removable(db: Database, settings: Settings, tariffs: Tariffs, scope: PriceScope) -> set[Begin]:
     """Return the prices that may be removed."""
     open_ = [
         (account, period.valid_from)
         for account, periods in tariffs.by_account.items()
         for period in periods
-        if not any(period.days_in(month.first_day, month.last_day) for month in limits.closed)
+        if not any(period.days_in(month.first_day, month.last_day) for month in scope.closed)
     ]
     return set(open_) - _used(db, settings, tariffs, open_)
 

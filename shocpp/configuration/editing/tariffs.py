@@ -74,7 +74,7 @@ class NewPrice(NamedTuple):
     solar: str = ""
 
 
-class Limits(NamedTuple):
+class PriceScope(NamedTuple):
     """The accounts that may get a price, and the months whose prices never change.
 
     `names` are those of renamed accounts, as `Accounts.names_alike` has them.
@@ -85,7 +85,7 @@ class Limits(NamedTuple):
     names: Mapping[str, Sequence[str]] = {}
 
 
-def add_price(path: Path, price: NewPrice, limits: Limits, seen: str | None = None) -> None:
+def add_price(path: Path, price: NewPrice, scope: PriceScope, seen: str | None = None) -> None:
     """Add a price; the one before it ends on the day before.
 
     An account that has paid by * until then keeps those prices, as its own. Prices under a former
@@ -93,17 +93,17 @@ def add_price(path: Path, price: NewPrice, limits: Limits, seen: str | None = No
     """
 
     def change(entries: Members, tariffs: Tariffs | None) -> bool:
-        _put(entries, tariffs, path, price, limits, seen)
+        _put(entries, tariffs, path, price, scope, seen)
         return True
 
     edit_file(path, partial(parse_tariffs, source=str(path)), change)
 
 
-def with_price(path: Path, price: NewPrice, limits: Limits) -> Tariffs:
+def with_price(path: Path, price: NewPrice, scope: PriceScope) -> Tariffs:
     """Return the prices as `add_price` would make them; nothing is written."""
     entries = present_entries(path, partial(parse_tariffs, source=str(path)))
     present = parse_tariffs(spelled(entries), str(path))
-    return _put(entries, present, path, price, limits, None)
+    return _put(entries, present, path, price, scope, None)
 
 
 Require = Callable[[Tariffs], None]
@@ -111,7 +111,12 @@ Require = Callable[[Tariffs], None]
 
 
 def remove_price(
-    path: Path, account: str, day: date, limits: Limits, require: Require, seen: str | None = None
+    path: Path,
+    account: str,
+    day: date,
+    scope: PriceScope,
+    require: Require,
+    seen: str | None = None,
 ) -> None:
     """Remove the price of an account that begins on a day; the one before it holds on.
 
@@ -120,23 +125,25 @@ def remove_price(
     """
 
     def change(entries: Members, tariffs: Tariffs | None) -> bool:
-        _take(entries, tariffs, path, account, day, limits, require, seen)
+        _take(entries, tariffs, path, account, day, scope, require, seen)
         return True
 
     edit_file(path, partial(parse_tariffs, source=str(path)), change)
 
 
-def without_price(path: Path, account: str, day: date, limits: Limits, require: Require) -> Tariffs:
+def without_price(
+    path: Path, account: str, day: date, scope: PriceScope, require: Require
+) -> Tariffs:
     """Return the prices as `remove_price` would make them; nothing is written."""
     entries = present_entries(path, partial(parse_tariffs, source=str(path)))
     present = parse_tariffs(spelled(entries), str(path))
-    return _take(entries, present, path, account, day, limits, require, None)
+    return _take(entries, present, path, account, day, scope, require, None)
 
 
-def seen_prices(path: Path, account: str, limits: Limits) -> str:
+def seen_prices(path: Path, account: str, scope: PriceScope) -> str:
     """Return the digest of the prices that an account pays by, for the form that shows them."""
     entries = present_entries(path, partial(parse_tariffs, source=str(path)))
-    rename_prices(entries, limits.names.get(account, (account,)), path.name)
+    rename_prices(entries, scope.names.get(account, (account,)), path.name)
     return seen_digest(_paid_by(entries.get("tariffs", []), account))
 
 
@@ -145,15 +152,15 @@ def _put(
     present: Tariffs | None,
     path: Path,
     price: NewPrice,
-    limits: Limits,
+    scope: PriceScope,
     seen: str | None,
 ) -> Tariffs:
     """Put a price into the entries of the file, and return all prices with it."""
     account, day = price.account, price.valid_from
-    if account != EVERYBODY and account not in limits.accounts:
+    if account != EVERYBODY and account not in scope.accounts:
         raise EditRefused("no_account", file="tags.json", account=account)
     # Beside prices under a former name, the new one would leave the days before it to *.
-    if rename_prices(entries, limits.names.get(account, (account,)), path.name):
+    if rename_prices(entries, scope.names.get(account, (account,)), path.name):
         present = parse_tariffs(spelled(entries), path.name)
     own = present.by_account.get(account, ()) if present else ()
     if any(period.valid_from == day for period in own):
@@ -172,7 +179,7 @@ def _put(
     # The text was valid before, so it is the new price that is not.
     except ConfigError as error:
         raise EditRefused("file", reason=str(error)) from None
-    _require_open(tariffs, price, limits.closed)
+    _require_open(tariffs, price, scope.closed)
     return tariffs
 
 
@@ -182,18 +189,18 @@ def _take(
     path: Path,
     account: str,
     day: date,
-    limits: Limits,
+    scope: PriceScope,
     require: Require,
     seen: str | None,
 ) -> Tariffs:
     """Take a price out of the entries of the file, and return all prices without it."""
-    if rename_prices(entries, limits.names.get(account, (account,)), path.name):
+    if rename_prices(entries, scope.names.get(account, (account,)), path.name):
         present = parse_tariffs(spelled(entries), path.name)
     own = present.by_account.get(account, ()) if present else ()
     period = next((period for period in own if period.valid_from == day), None)
     if present is None or period is None:
         raise EditRefused("no_price", file=path.name, day=day)
-    late = [month for month in limits.closed if period.days_in(month.first_day, month.last_day)]
+    late = [month for month in scope.closed if period.days_in(month.first_day, month.last_day)]
     if late:
         raise EditRefused("price_closed", month=min(late).name, day=day)
     require(present)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from shocpp.configuration.editing.file_edit import ChangedMeanwhile
 from shocpp.configuration.editing.tariffs import (
-    Limits,
     NewPrice,
     NewWindow,
+    PriceScope,
     add_price,
     remove_price,
     seen_prices,
@@ -27,7 +27,7 @@ from shocpp.errors import ConfigError, UsageError
 from shocpp.language.month import Month
 from shocpp.ledger.prices.tariffs import Tariffs
 
-LIMITS = Limits(("company-x", "family-y"), (Month(2026, 9), Month(2026, 10)))
+SCOPE = PriceScope(("company-x", "family-y"), (Month(2026, 9), Month(2026, 10)))
 
 WRITTEN = """\
 {
@@ -93,7 +93,7 @@ def spans(tariffs: Tariffs, account: str) -> list[tuple[str, str, int | None]]:
 
 
 def test_a_price_is_added_and_the_rest_stays_to_the_byte(path: Path) -> None:
-    add_price(path, price(), LIMITS)
+    add_price(path, price(), SCOPE)
     assert path.read_text() == WRITTEN.removesuffix("    }\n  ]\n}\n") + ADDED
     assert spans(load_tariffs(path), "family-y") == [
         ("2026-01-01", "2026-11-30", 312_700),
@@ -102,9 +102,9 @@ def test_a_price_is_added_and_the_rest_stays_to_the_byte(path: Path) -> None:
 
 
 def test_a_preview_has_the_prices_and_changes_nothing(path: Path) -> None:
-    tariffs = with_price(path, price(), LIMITS)
+    tariffs = with_price(path, price(), SCOPE)
     assert path.read_text() == WRITTEN
-    add_price(path, price(), LIMITS)
+    add_price(path, price(), SCOPE)
     assert load_tariffs(path) == tariffs
 
 
@@ -118,7 +118,7 @@ def test_the_first_price_makes_the_file_in_the_form_of_the_example(tmp_path: Pat
         vat_percent="19",
         vat_included=True,
     )
-    add_price(path, new, LIMITS._replace(closed=()))
+    add_price(path, new, SCOPE._replace(closed=()))
     assert json.loads(path.read_text()) == {
         "tariffs": [
             {
@@ -131,7 +131,7 @@ def test_the_first_price_makes_the_file_in_the_form_of_the_example(tmp_path: Pat
             }
         ]
     }
-    add_price(path, price("2027-01-01", None, account="company-x"), LIMITS)
+    add_price(path, price("2027-01-01", None, account="company-x"), SCOPE)
     assert json.loads(path.read_text())["tariffs"][1] == {
         "account": "company-x",
         "valid_from": "2027-01-01",
@@ -141,7 +141,7 @@ def test_the_first_price_makes_the_file_in_the_form_of_the_example(tmp_path: Pat
 
 def test_an_account_keeps_the_prices_of_all_before_its_first_own_one(path: Path) -> None:
     before = load_tariffs(path)
-    add_price(path, price("2027-06-01", account="company-x"), LIMITS)
+    add_price(path, price("2027-06-01", account="company-x"), SCOPE)
     after = load_tariffs(path)
     assert spans(after, "company-x") == [
         ("2025-01-01", "2026-10-31", 305_000),
@@ -150,12 +150,12 @@ def test_an_account_keeps_the_prices_of_all_before_its_first_own_one(path: Path)
     ]
     assert after.by_account["*"] == before.by_account["*"]
     assert '"comment": "the second"' in path.read_text()
-    add_price(path, price("2027-07-01", account="company-x"), LIMITS)
+    add_price(path, price("2027-07-01", account="company-x"), SCOPE)
     assert len(load_tariffs(path).by_account["company-x"]) == 4
 
 
 def test_a_price_of_all_may_be_added(path: Path) -> None:
-    add_price(path, price("2028-01-01", account="*"), LIMITS)
+    add_price(path, price("2028-01-01", account="*"), SCOPE)
     assert spans(load_tariffs(path), "company-x")[-1] == ("2028-01-01", "None", 299_000)
 
 
@@ -196,20 +196,20 @@ def test_a_price_that_is_not_possible_changes_nothing(
 ) -> None:
     for attempt in (with_price, add_price):
         with pytest.raises(UsageError, match=error):
-            attempt(path, new, LIMITS)
+            attempt(path, new, SCOPE)
     assert path.read_text() == WRITTEN
     assert not path.with_name("tariffs.json.previous").exists()
 
 
 def test_a_price_may_end_before_a_closed_month(path: Path) -> None:
-    limits = LIMITS._replace(closed=(Month(2026, 2),))
-    add_price(path, price("2025-07-01"), limits)
+    scope = SCOPE._replace(closed=(Month(2026, 2),))
+    add_price(path, price("2025-07-01"), scope)
     assert spans(load_tariffs(path), "family-y")[0] == ("2025-07-01", "2025-12-31", 299_000)
 
 
 def test_windows_with_names_may_have_several_prices(path: Path) -> None:
     windows = (NewWindow("22:00", "06:00", "24", "NT"), NewWindow("12:00", "14:00", "20", "Sonne"))
-    add_price(path, price(windows=windows), LIMITS)
+    add_price(path, price(windows=windows), SCOPE)
     (period,) = load_tariffs(path).periods("family-y")[1:]
     assert [window.rate.rate for window in period.windows] == ["NT", "Sonne"]
     assert period.rate is not None
@@ -220,24 +220,24 @@ def test_a_file_with_an_error_is_not_changed(path: Path) -> None:
     path.write_text('{"tariffs": [{}]}')
     for attempt in (with_price, add_price):
         with pytest.raises(ConfigError, match="tariff 1: account must be a name"):
-            attempt(path, price(), LIMITS)
+            attempt(path, price(), SCOPE)
     assert path.read_text() == '{"tariffs": [{}]}'
 
 
 def test_a_form_made_before_another_change_gets_both_texts(path: Path) -> None:
     seen, seen_of_all = (
-        seen_prices(path, "family-y", LIMITS),
-        seen_prices(path, "company-x", LIMITS),
+        seen_prices(path, "family-y", SCOPE),
+        seen_prices(path, "company-x", SCOPE),
     )
-    assert seen_of_all == seen_prices(path, "*", LIMITS)
-    add_price(path, price(), LIMITS, seen)
+    assert seen_of_all == seen_prices(path, "*", SCOPE)
+    add_price(path, price(), SCOPE, seen)
     before = path.read_text()
     with pytest.raises(ChangedMeanwhile) as changed:
-        add_price(path, price("2027-01-01", "28"), LIMITS, seen)
+        add_price(path, price("2027-01-01", "28"), SCOPE, seen)
     assert "29.90" in changed.value.present
     assert '"ct_per_kwh": 28' in changed.value.wanted
     assert path.read_text() == before
-    add_price(path, price("2027-01-01", account="company-x"), LIMITS, seen_of_all)
+    add_price(path, price("2027-01-01", account="company-x"), SCOPE, seen_of_all)
 
 
 # Each example waits for the disk.
@@ -247,7 +247,7 @@ def test_numbers_stay_exact(
     tmp_path_factory: pytest.TempPathFactory, ct: Decimal, point: str
 ) -> None:
     path = tmp_path_factory.mktemp("tariffs") / "tariffs.json"
-    add_price(path, price(ct=f"{ct:f}".replace(".", point)), LIMITS)
+    add_price(path, price(ct=f"{ct:f}".replace(".", point)), SCOPE)
     ((_, _, microeuro),) = spans(load_tariffs(path), "family-y")
     assert microeuro == ct * 10_000
     assert f'"ct_per_kwh": {ct:f}\n' in path.read_text()
@@ -264,28 +264,28 @@ def used(_: Tariffs) -> None:
 
 def remove(path: Path, account: str, day: str) -> None:
     """Remove a price that no record has."""
-    remove_price(path, account, date.fromisoformat(day), LIMITS, unused)
+    remove_price(path, account, date.fromisoformat(day), SCOPE, unused)
 
 
 def test_a_price_that_was_added_is_removed_to_the_byte(path: Path) -> None:
-    add_price(path, price(), LIMITS)
+    add_price(path, price(), SCOPE)
     day = date(2026, 12, 1)
-    preview = without_price(path, "family-y", day, LIMITS, unused)
+    preview = without_price(path, "family-y", day, SCOPE, unused)
     remove(path, "family-y", "2026-12-01")
     assert path.read_text() == WRITTEN
     assert load_tariffs(path) == preview
 
 
 def test_an_account_pays_the_prices_of_all_again_without_its_only_own_one(path: Path) -> None:
-    add_price(path, price("2027-03-01", account="company-x"), LIMITS)
+    add_price(path, price("2027-03-01", account="company-x"), SCOPE)
     assert len(spans(load_tariffs(path), "company-x")) == 3
     remove(path, "company-x", "2027-03-01")
     assert path.read_text() == WRITTEN
 
 
 def test_the_price_before_a_removed_one_holds_on(path: Path) -> None:
-    add_price(path, price("2027-03-01", account="company-x"), LIMITS)
-    add_price(path, price("2027-06-01", "28", account="company-x"), LIMITS)
+    add_price(path, price("2027-03-01", account="company-x"), SCOPE)
+    add_price(path, price("2027-06-01", "28", account="company-x"), SCOPE)
     remove(path, "company-x", "2027-03-01")
     assert spans(load_tariffs(path), "company-x") == [
         ("2025-01-01", "2026-10-31", 305_000),
@@ -308,14 +308,14 @@ def test_a_price_that_has_to_stay_changes_nothing(
     path: Path, account: str, day: str, require: Callable[[Tariffs], None], error: str
 ) -> None:
     with pytest.raises(UsageError, match=error):
-        remove_price(path, account, date.fromisoformat(day), LIMITS, require)
+        remove_price(path, account, date.fromisoformat(day), SCOPE, require)
     assert path.read_text() == WRITTEN
 
 
 def test_a_question_made_before_another_change_removes_nothing(path: Path) -> None:
-    seen = seen_prices(path, "*", LIMITS)
-    add_price(path, price("2028-01-01", account="*"), LIMITS)
+    seen = seen_prices(path, "*", SCOPE)
+    add_price(path, price("2028-01-01", account="*"), SCOPE)
     before = path.read_text()
     with pytest.raises(ChangedMeanwhile):
-        remove_price(path, "*", date(2026, 11, 1), LIMITS, unused, seen)
+        remove_price(path, "*", date(2026, 11, 1), SCOPE, unused, seen)
     assert path.read_text() == before

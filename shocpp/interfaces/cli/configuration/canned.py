@@ -57,14 +57,14 @@ def canned(context: click.Context, as_json: bool) -> None:
 
 
 def _row(name: str, call: CannedCall | ConfigError, accounts: "Accounts") -> dict[str, Any]:
-    from shocpp.calls.canned_texts import deed
+    from shocpp.calls.canned_texts import effect_text
 
     if isinstance(call, ConfigError):
         error = {"does": "", "charge_point": None, "secret": False, "error": str(call)}
         return {"name": name, **error}
     return {
         "name": name,
-        "does": deed(call, accounts, "en"),
+        "does": effect_text(call, accounts, "en"),
         "charge_point": call.charge_point or call.payload.get("charge_point"),
         "secret": call.secret is not None,
         "error": None,
@@ -72,8 +72,8 @@ def _row(name: str, call: CannedCall | ConfigError, accounts: "Accounts") -> dic
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    deed = f"WRONG: {row['error']}" if row["error"] else row["does"]
-    return [row["name"], deed, row["charge_point"] or "", "yes" if row["secret"] else ""]
+    effect = f"WRONG: {row['error']}" if row["error"] else row["does"]
+    return [row["name"], effect, row["charge_point"] or "", "yes" if row["secret"] else ""]
 
 
 @canned.command(context_settings=HELP)
@@ -120,7 +120,7 @@ def add(
     Example: shocpp canned add family-this-month --show energy --account family-y
     """
     from shocpp.admission.people.secret_texts import new_secret
-    from shocpp.calls.canned_texts import deed
+    from shocpp.calls.canned_texts import effect_text
     from shocpp.configuration.editing.canned_calls import (
         add_canned_call,
         limit_entry,
@@ -160,7 +160,7 @@ def add(
         entry = start_entry(_card(accounts, start, card, charger), charger, waits=wait)
     secret = new_secret() if is_secret else None
     call = add_canned_call(settings.canned_file, name, entry, secret)
-    click.echo(one_line(f"{call.name} {deed(call, accounts, 'en')}"))
+    click.echo(one_line(f"{call.name} {effect_text(call, accounts, 'en')}"))
     if secret is not None:
         _print_url(settings, call.name, secret)
 

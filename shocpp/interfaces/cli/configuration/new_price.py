@@ -22,7 +22,7 @@ from shocpp.settings import Settings, read_settings
 from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
-    from shocpp.configuration.editing.tariffs import Limits, NewWindow
+    from shocpp.configuration.editing.tariffs import NewWindow, PriceScope
     from shocpp.ledger.prices.tariffs import Tariffs
 
 _WINDOW = re.compile(r"(?:(?P<name>.*\S)\s+)?(?P<begin>\S+)-(?P<end>\S+)=(?P<ct>\S+)")
@@ -89,14 +89,14 @@ def add(
     )
     settings = read_settings()
     settings.check_zone()
-    path, limits = settings.tariffs_file, _limits(settings)
-    seen = seen_prices(path, account, limits)
-    tariffs = with_price(path, price, limits)
+    path, scope = settings.tariffs_file, _scope(settings)
+    seen = seen_prices(path, account, scope)
+    tariffs = with_price(path, price, scope)
     for line in _preview(tariffs, settings, account, is_flat=price.ct_per_kwh is None):
         click.echo(one_line(line))
     if not is_consented:
         _ask("Save this price? Records that have a price keep it.", "saved", "save this price")
-    add_price(path, price, limits, seen)
+    add_price(path, price, scope, seen)
     click.echo(one_line(f"saved in {path}"))
 
 
@@ -122,16 +122,16 @@ def remove(account: str, valid_from: date, is_consented: bool) -> None:
 
     settings = read_settings()
     settings.check_zone()
-    path, limits = settings.tariffs_file, _limits(settings)
+    path, scope = settings.tariffs_file, _scope(settings)
     with database_or_none(settings) as db:
         require = require_unused(db, settings, account, valid_from)
-        seen = seen_prices(path, account, limits)
-        tariffs = without_price(path, account, valid_from, limits, require)
+        seen = seen_prices(path, account, scope)
+        tariffs = without_price(path, account, valid_from, scope, require)
         for line in _preview(tariffs, settings, account, is_flat=False):
             click.echo(one_line(line))
         if not is_consented:
             _ask("Remove this price?", "removed", "remove this price")
-        remove_price(path, account, valid_from, limits, require, seen)
+        remove_price(path, account, valid_from, scope, require, seen)
     click.echo(one_line(f"removed from {path}"))
 
 
@@ -146,9 +146,9 @@ def _window(text: str) -> "NewWindow":
     return NewWindow(parts["begin"], parts["end"], parts["ct"], parts["name"] or "")
 
 
-def _limits(settings: Settings) -> "Limits":
+def _scope(settings: Settings) -> "PriceScope":
     """Return the accounts that may get a price, and the closed months."""
-    from shocpp.configuration.editing.tariffs import Limits
+    from shocpp.configuration.editing.tariffs import PriceScope
     from shocpp.language.month import Month
     from shocpp.store.books import closings
 
@@ -158,7 +158,7 @@ def _limits(settings: Settings) -> "Limits":
             closed = closings.closed_months(db)
     accounts = present_accounts(settings)
     months = [Month.parse(month) for month in closed]
-    return Limits(accounts.names(), months, accounts.names_alike)
+    return PriceScope(accounts.names(), months, accounts.names_alike)
 
 
 def _preview(
@@ -175,14 +175,14 @@ def _preview(
         yield line_of(note.finding)
 
 
-def _ask(question: str, done: str, deed: str) -> None:
+def _ask(question: str, done: str, change: str) -> None:
     """Ask for consent to write the prices; exit without it.
 
-    `done` and `deed` are words for the change. Raises UsageError if there is no terminal.
+    `done` and `change` are words for the change. Raises UsageError if there is no terminal.
     """
     if not sys.stdin.isatty():
         command = shlex.join(["shocpp", *sys.argv[1:], "--yes"])
-        raise UsageError(f"nothing is {done}; to {deed}: {command}")
+        raise UsageError(f"nothing is {done}; to {change}: {command}")
     if not click.confirm(question, err=True):
         click.echo(f"nothing is {done}", err=True)
         sys.exit(1)

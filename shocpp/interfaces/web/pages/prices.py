@@ -24,9 +24,9 @@ from shocpp.checks.tariffs import check_prices, price_preview
 from shocpp.clock import now_ms
 from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.configuration.editing.tariffs import (
-    Limits,
     NewPrice,
     NewWindow,
+    PriceScope,
     add_price,
     remove_price,
     seen_prices,
@@ -152,17 +152,17 @@ class PricePages(FormPages):
         """
         account, day = fields.get("account", ""), self._day(fields.get("from", ""))
         require = require_unused(db, self._settings, account, day)
-        path, limits = self._settings.tariffs_file, self._limits(db)
-        remove_price(path, account, day, limits, require, fields.get("seen", ""))
+        path, scope = self._settings.tariffs_file, self._scope(db)
+        remove_price(path, account, day, scope, require, fields.get("seen", ""))
         return "/prices"
 
     def _removal(self, db: Database, account: str, day: date) -> Removal:
         """Return the question before a price is removed; raises EditRefused if it has to stay."""
-        path, limits, today = self._settings.tariffs_file, self._limits(db), self._today()
+        path, scope, today = self._settings.tariffs_file, self._scope(db), self._today()
         language = self._settings.language
         require = require_unused(db, self._settings, account, day)
-        seen = seen_prices(path, account, limits)
-        tariffs = without_price(path, account, day, limits, require)
+        seen = seen_prices(path, account, scope)
+        tariffs = without_price(path, account, day, scope, require)
         preview = price_preview(tariffs, account, is_flat=False, today=today)
         group = price_group(preview.tariff, today, language)
         question = self.words["ask_remove"].format(
@@ -176,10 +176,10 @@ class PricePages(FormPages):
         The digest in its form is that of the prices before, so that a change in between is noticed.
         """
         path, language = self._settings.tariffs_file, self._settings.language
-        price, limits, today = self._price(fields), self._limits(db), self._today()
+        price, scope, today = self._price(fields), self._scope(db), self._today()
         try:
-            seen = seen_prices(path, price.account, limits)
-            tariffs = with_price(path, price, limits)
+            seen = seen_prices(path, price.account, scope)
+            tariffs = with_price(path, price, scope)
         except EditRefused as refused:
             raise self._at_number(refused, fields) from None
         is_flat = price.ct_per_kwh is None
@@ -198,9 +198,9 @@ class PricePages(FormPages):
 
         Raises ChangedMeanwhile if the prices are not those of the preview any more.
         """
-        price, limits = self._price(fields), self._limits(db)
+        price, scope = self._price(fields), self._scope(db)
         try:
-            add_price(self._settings.tariffs_file, price, limits, fields.get("seen", ""))
+            add_price(self._settings.tariffs_file, price, scope, fields.get("seen", ""))
         except EditRefused as refused:
             raise self._at_number(refused, fields) from None
         return "/prices"
@@ -222,7 +222,7 @@ class PricePages(FormPages):
         with self._connect(settings.database) as db:
             files = present_files(db, settings)
             known = files.tariffs if settings.tariffs_file not in files.broken else NO_TARIFFS
-            may_go = removable(db, settings, known, self._limits(db))
+            may_go = removable(db, settings, known, self._scope(db))
             steps = setup_steps(db, settings, now_ms()) if person.may(ADMINISTER) else []
         names, tariffs = files.accounts.names(), files.tariffs
         return self.page(
@@ -269,11 +269,11 @@ class PricePages(FormPages):
         """Return the present day where the chargers are."""
         return local_datetime(now_ms(), self._settings.zone).date()
 
-    def _limits(self, db: Database) -> Limits:
+    def _scope(self, db: Database) -> PriceScope:
         """Return the accounts that may get a price, and the months that never change."""
         accounts = present_files(db, self._settings).accounts
         months = [Month.parse(month) for month in closings.closed_months(db)]
-        return Limits(accounts.names(), months, accounts.names_alike)
+        return PriceScope(accounts.names(), months, accounts.names_alike)
 
     def _price(self, fields: Mapping[str, str]) -> NewPrice:
         """Return the price of a form; numbers are checked later."""

@@ -180,8 +180,8 @@ class ChargerPage(LoginSheets):
         }
         rows = {row["connector_id"]: row for row in rows_at(db, "connectors", identity)}
         numbers = sorted(number for number in rows if number)
-        shown = [*([0] if len(numbers) != 1 and 0 in rows else []), *numbers]
-        return [self._connector(charger, rows[number], requested.get(number)) for number in shown]
+        listed = [*([0] if len(numbers) != 1 and 0 in rows else []), *numbers]
+        return [self._connector(charger, rows[number], requested.get(number)) for number in listed]
 
     def _connector(
         self, charger: KnownCharger, row: Mapping[str, Any], requested: Mapping[str, Any] | None

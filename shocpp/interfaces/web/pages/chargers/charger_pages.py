@@ -188,11 +188,11 @@ class ChargerPages(FormPages):
 
     def attempts(self, db: Database, charge_point_id: str | None = None) -> list[RefusedAttempt]:
         """Return the refused attempts of a charger, or of all, the newest first."""
-        found = refused_attempts(db, present_allowlist(db, self._settings))
+        attempts = refused_attempts(db, present_allowlist(db, self._settings))
         if charge_point_id is None:
-            return found
+            return attempts
         key = identity_key(charge_point_id)
-        return [one for one in found if identity_key(one.row["id"]) == key]
+        return [one for one in attempts if identity_key(one.row["id"]) == key]
 
     # -- words ------------------------------------------------------------------------------------
 

@@ -39,16 +39,16 @@ class Frames(ChargerPages):
         with self._connect(self._settings.database) as db:
             charger = self.charger(db, charge_point)
             end = int(before) if before else None
-            found = frames.before(db, charger.charge_point_id, end, ON_A_PAGE)
+            exchanges = frames.before(db, charger.charge_point_id, end, ON_A_PAGE)
         path = path_of(charger.charge_point_id, "/frames")
         return self.page(
             "charger_frames.html",
             person,
             charger=charger,
             back=path_of(charger.charge_point_id),
-            frames=[line for frame in found for line in self._lines(frame)],
+            frames=[line for frame in exchanges for line in self._lines(frame)],
             newest=path if before else "",
-            older=f"{path}?before={found[-1].id}" if len(found) == ON_A_PAGE else "",
+            older=f"{path}?before={exchanges[-1].id}" if len(exchanges) == ON_A_PAGE else "",
         )
 
     def _lines(self, frame: frames.StoredFrame) -> list[FrameLine]:

@@ -133,12 +133,11 @@ class LimitPages(FormPages):
         """Return the form that was sent; raises WrongField if its connector is gone."""
         charger, connector = fields.get("charger", ""), fields.get("connector", "")
         # Text that is not printable may hold a lone surrogate, which SQLite refuses.
-        found = (
-            tiles(db, self._settings, View(True), now_ms(), {charger})
-            if (charger.isprintable())
-            else []
+        only = {charger}
+        of_charger = (
+            tiles(db, self._settings, View(True), now_ms(), only) if charger.isprintable() else []
         )
-        forms = limit_forms(db, self._settings, found, now_ms()).values()
+        forms = limit_forms(db, self._settings, of_charger, now_ms()).values()
         form = next((one for one in forms if str(one.connector_id) == connector), None)
         if form is None:
             raise WrongField("", self.words["wrong_charger"])
@@ -146,12 +145,12 @@ class LimitPages(FormPages):
 
     def _limit_of(self, form: LimitForm, fields: dict[str, str]) -> int | None:
         """Return the limit of a form in mA, None for none; raises WrongField."""
-        deed, text = fields.get("do", ""), fields.get("limit_a", "")
-        if deed == "off":
+        action, text = fields.get("do", ""), fields.get("limit_a", "")
+        if action == "off":
             return None
-        if deed == "pause":
+        if action == "pause":
             return 0
-        if deed != "set":
+        if action != "set":
             raise WrongField("", self.words["wrong_choice"])
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
         if not form.min_a <= number <= form.max_a:
@@ -171,11 +170,11 @@ class LimitPages(FormPages):
                 present = site_present(db, self._settings, moment_ms)
                 conf = site_conf(db, self._settings)
                 trouble = self._trouble(db)
-                found = tiles(db, self._settings, View(True), moment_ms)
+                all_tiles = tiles(db, self._settings, View(True), moment_ms)
                 forms: dict[str, LimitForm] = {}
                 if person.may(COMMAND):
-                    forms = limit_forms(db, self._settings, found, moment_ms)
-                of_modes = forms_for(db, self._settings, person, found, moment_ms)
+                    forms = limit_forms(db, self._settings, all_tiles, moment_ms)
+                of_modes = forms_for(db, self._settings, person, all_tiles, moment_ms)
         except (StoreUnavailable, UnusableDatabase) as error:
             raise NoDatabase(error) from None
         points = {
@@ -189,7 +188,7 @@ class LimitPages(FormPages):
                 forms.get(tile.id),
                 moment_ms,
             )._replace(mode=tile.mode, mode_form=of_modes.get(tile.id))
-            for tile in found
+            for tile in all_tiles
         ]
         is_in_use = present.has_rules or bool(present.choices or present.connectors)
         return self.page(

@@ -49,11 +49,11 @@ WORDS = {language: {**MODE_FORM[language], **words} for language, words in MODE_
 
 
 def forms_for(
-    db: Database, settings: Settings, person: Person, found: list[Tile], now_ms: int
+    db: Database, settings: Settings, person: Person, listed: list[Tile], now_ms: int
 ) -> dict[str, ModeForm]:
     """Return the forms of these tiles that a person may send, by the tile's id."""
     known = Modes(db, settings, present_files(db, settings), now_ms)
-    return mode_forms(known, found, person.account) if person.may(SET_MODE) else {}
+    return mode_forms(known, listed, person.account) if person.may(SET_MODE) else {}
 
 
 class ModePages(FormPages):
@@ -74,13 +74,11 @@ class ModePages(FormPages):
         """Choose the mode of a form, and return the page that it comes from."""
         form, moment_ms = self._form_of(db, person, fields), now_ms()
         wanted = self._wanted(fields, moment_ms)
-        place = form.charge_point, form.connector_id
+        key = form.charge_point, form.connector_id
         try:
             # The tile may have changed since.
-            permits.require_call(
-                db, self._settings, person, place[0], MODE, {"connector": place[1]}
-            )
-            choose_mode(db, self._settings, *place, wanted, person.name, moment_ms)
+            permits.require_call(db, self._settings, person, key[0], MODE, {"connector": key[1]})
+            choose_mode(db, self._settings, *key, wanted, person.name, moment_ms)
         except NotPermitted:
             raise WrongField("", self.words["wrong_charger"]) from None
         except NoSun:
@@ -99,8 +97,8 @@ class ModePages(FormPages):
         """Return the form that was sent; raises WrongField if it is not there for this person."""
         charger, connector = fields.get("charger", ""), fields.get("connector", "")
         # Text that is not printable may hold a lone surrogate, which SQLite refuses.
-        found = self._tiles(db, person, {charger}) if charger.isprintable() else []
-        forms = forms_for(db, self._settings, person, found, now_ms()).values()
+        of_charger = self._tiles(db, person, {charger}) if charger.isprintable() else []
+        forms = forms_for(db, self._settings, person, of_charger, now_ms()).values()
         form = next((one for one in forms if str(one.connector_id) == connector), None)
         if form is None:
             raise WrongField("", self.words["wrong_charger"])
@@ -112,10 +110,10 @@ class ModePages(FormPages):
 
     def _wanted(self, fields: Mapping[str, str], moment_ms: int) -> WantedMode | None:
         """Return the mode of a form, None for the default; raises WrongField."""
-        deed, mode = fields.get("do", ""), fields.get("mode", "")
-        if deed == "default":
+        action, mode = fields.get("do", ""), fields.get("mode", "")
+        if action == "default":
             return None
-        if deed != "set":
+        if action != "set":
             raise WrongField("", self.words["wrong_choice"])
         if mode not in MODES:
             raise WrongField("mode", self.words["wrong_mode"])
@@ -147,8 +145,8 @@ class ModePages(FormPages):
         """Return the page, with a form that comes back."""
         try:
             with self._connect(self._settings.database) as db:
-                found = self._tiles(db, person, None)
-                forms = forms_for(db, self._settings, person, found, now_ms())
+                all_tiles = self._tiles(db, person, None)
+                forms = forms_for(db, self._settings, person, all_tiles, now_ms())
         except (StoreUnavailable, UnusableDatabase) as error:
             raise NoDatabase(error) from None
         rows = list(forms.values())

@@ -127,82 +127,88 @@ class DayPages(FormPages):
     def _page(self, base: str, permission: str, name: str) -> Response:
         """Show a day."""
         person = self.visitor(permission)
-        shown, today = self._day(base, person, name), self._today(now_ms())
-        plots = Plots(shown, self._settings, self.words)
+        chosen_day, today = self._day(base, person, name), self._today(now_ms())
+        plots = Plots(chosen_day, self._settings, self.words)
         return self.page(
             "day.html",
             person,
             base=base,
-            day=shown.day.isoformat(),
-            heading=self.words["title_of"].format(day=self._spelled(shown.day)),
-            earlier=self._other(shown.day - timedelta(1), today),
-            later=self._other(shown.day + timedelta(1), today),
-            until=self._until(shown),
+            day=chosen_day.day.isoformat(),
+            heading=self.words["title_of"].format(day=self._spelled(chosen_day.day)),
+            earlier=self._other(chosen_day.day - timedelta(1), today),
+            later=self._other(chosen_day.day + timedelta(1), today),
+            until=self._until(chosen_day),
             days=DAYS,
-            site=plots.of_site() if shown.has_grid else None,
-            sums=self._sums(shown),
-            powers=self._rows(shown, shown.sun_w, shown.house_w, shown.grid_w, shown.cars_w),
-            connectors=[self._panel(shown, one, plots) for one in shown.connectors],
+            site=plots.of_site() if chosen_day.has_grid else None,
+            sums=self._sums(chosen_day),
+            powers=self._rows(
+                chosen_day,
+                chosen_day.sun_w,
+                chosen_day.house_w,
+                chosen_day.grid_w,
+                chosen_day.cars_w,
+            ),
+            connectors=[self._panel(chosen_day, one, plots) for one in chosen_day.connectors],
         )
 
-    def _spelled(self, one: date) -> str:
-        return day(one, self._settings.language)
+    def _spelled(self, when: date) -> str:
+        return day(when, self._settings.language)
 
-    def _other(self, one: date, today: date) -> tuple[str, str] | None:
+    def _other(self, when: date, today: date) -> tuple[str, str] | None:
         """Return the name of another day in addresses and for people, None if it is not there."""
-        if not today - timedelta(DAYS) <= one <= today:
+        if not today - timedelta(DAYS) <= when <= today:
             return None
-        return one.isoformat(), self._spelled(one)
+        return when.isoformat(), self._spelled(when)
 
-    def _until(self, shown: SiteDay) -> str:
-        """Return the time up to which a day is shown, empty for a whole one."""
+    def _until(self, chosen_day: SiteDay) -> str:
+        """Return the time up to which a day is known, empty for a whole one."""
         moment_ms = now_ms()
-        if moment_ms >= shown.end_ms:
+        if moment_ms >= chosen_day.end_ms:
             return ""
         return clock_time(local_datetime(moment_ms, self._settings.zone))
 
-    def _sums(self, shown: SiteDay) -> dict[str, str]:
+    def _sums(self, chosen_day: SiteDay) -> dict[str, str]:
         """Return the energies of the curves of the site."""
-        energy, grid_w = self.words["energy"], shown.grid_w
-        drawn = shown.energy_wh([power_w and max(0, power_w) for power_w in grid_w])
-        fed = shown.energy_wh([power_w and max(0, -power_w) for power_w in grid_w])
+        energy, grid_w = self.words["energy"], chosen_day.grid_w
+        drawn = chosen_day.energy_wh([power_w and max(0, power_w) for power_w in grid_w])
+        fed = chosen_day.energy_wh([power_w and max(0, -power_w) for power_w in grid_w])
         return {
-            "sun": energy.format(kwh=self._kwh(shown.energy_wh(shown.sun_w))),
-            "cars": energy.format(kwh=self._kwh(shown.energy_wh(shown.cars_w))),
-            "house": energy.format(kwh=self._kwh(shown.energy_wh(shown.house_w))),
+            "sun": energy.format(kwh=self._kwh(chosen_day.energy_wh(chosen_day.sun_w))),
+            "cars": energy.format(kwh=self._kwh(chosen_day.energy_wh(chosen_day.cars_w))),
+            "house": energy.format(kwh=self._kwh(chosen_day.energy_wh(chosen_day.house_w))),
             "grid": self.words["grid_energy"].format(drawn=self._kwh(drawn), fed=self._kwh(fed)),
         }
 
-    def _panel(self, shown: SiteDay, one: ConnectorDay, plots: Plots) -> ConnectorPanel:
+    def _panel(self, chosen_day: SiteDay, connector: ConnectorDay, plots: Plots) -> ConnectorPanel:
         language = self._settings.language
         return ConnectorPanel(
-            one.title,
-            self.words["energy"].format(kwh=self._kwh(shown.energy_wh(one.powers_w))),
-            plots.of_power(one),
-            plots.of_limit(one),
-            self._rows(shown, one.powers_w),
+            connector.title,
+            self.words["energy"].format(kwh=self._kwh(chosen_day.energy_wh(connector.powers_w))),
+            plots.of_power(connector),
+            plots.of_limit(connector),
+            self._rows(chosen_day, connector.powers_w),
             [
                 SetPointRow(
                     self._time(span.begin_ms),
                     mode_name(span.value.mode, language),
                     span.value.sentence,
                 )
-                for span in one.set_points
+                for span in connector.set_points
             ],
         )
 
-    def _rows(self, shown: SiteDay, *columns: Powers) -> list[list[str]]:
+    def _rows(self, chosen_day: SiteDay, *columns: Powers) -> list[list[str]]:
         """Return the rows of a table: a time, and the mean of each column.
 
         Rows without any power are left out. An hour that summer time repeats is there twice.
         """
         rows = []
-        for slot in range(0, len(shown.slots), SLOTS_OF_ROW):
+        for slot in range(0, len(chosen_day.slots), SLOTS_OF_ROW):
             means_w = [_mean(column[slot : slot + SLOTS_OF_ROW]) for column in columns]
             # A night without a car would be forty rows of zeros.
             if any(means_w):
                 cells = [UNKNOWN if one is None else self._kilowatts(one) for one in means_w]
-                rows.append([self._time(shown.slots[slot]), *cells])
+                rows.append([self._time(chosen_day.slots[slot]), *cells])
         return rows
 
     def _time(self, moment_ms: int) -> str:

@@ -1,6 +1,6 @@
 """Canned calls, for the admin.
 
-    GET  /settings/calls           the calls and their deeds; ?remove=NAME asks before one goes
+    GET  /settings/calls           the calls and their effects; ?remove=NAME asks before one goes
     POST /settings/calls/start     adds a call, and shows its address once; so do /stop, /limit,
                                    /mode and /show
     POST /settings/calls/remove    removes one
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from flask import Flask, Response, request
 
 from shocpp.admission.people.roles import ADMINISTER, Person
-from shocpp.calls.canned_texts import deed
+from shocpp.calls.canned_texts import effect_text
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.starts import choices
 from shocpp.clock import now_ms
@@ -82,7 +82,7 @@ class CallRow(NamedTuple):
     """A canned call as the page shows it; `error` is empty for one that works."""
 
     name: str
-    deed: str
+    effect: str
     charge_point: str
     has_secret: bool
     error: str
@@ -256,5 +256,5 @@ class CannedCallPages(FormPages):
         if isinstance(call, ConfigError):
             return CallRow(name, "", "", has_secret=False, error=str(call))
         charge_point = call.charge_point or call.payload.get("charge_point") or ""
-        text = deed(call, accounts, self._settings.language)
+        text = effect_text(call, accounts, self._settings.language)
         return CallRow(name, text, str(charge_point), call.secret is not None, "")
