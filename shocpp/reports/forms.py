@@ -1,9 +1,9 @@
 """The forms of closed months: each account's PDF, made once from the snapshot and kept for ever.
 
 A month that was closed with a snapshot of version 4 or later is printed by `form_of` only. Its form
-is made after the commit of the closing, or by whoever needs it first if that process was killed.
-The database takes its hash and its bytes in one transaction, so there are never two of them. The
-bytes leave the database when their file is on disk (`accounting_files/record_files.py`).
+is made after the commit of the closing. If that process was killed, the first one that needs it
+makes it. The database takes its hash and its bytes in one transaction, so there are never two of
+them. The bytes leave the database when their file is on disk (`accounting_files/record_files.py`).
 """
 
 import logging
@@ -56,7 +56,7 @@ def due_forms(statement: Statement, number: int, settings: Settings) -> list[For
     ]
 
 
-class Made(NamedTuple):
+class NewForm(NamedTuple):
     """The bytes of a form that this program has just made, and its row.
 
     `is_changed` is True if there is a file of its name with other bytes.
@@ -93,12 +93,12 @@ def form_of(
     """
     db, folder = books.db, books.settings.accounting_folder
     key = FormKey(closing.number, account_index, language)
-    stored = _stored(db, folder, closing, key)
+    stored = _stored_form(db, folder, closing, key)
     if stored is not None:
         return stored
     if statement is None:
         statement = _account_statement(_whole(books, closing), account_index)
-    new = _made(books, closing, key, statement)
+    new = _new_form(books, closing, key, statement)
     is_wanted = key in due_forms(statement, closing.number, books.settings)
     is_kept = is_wanted or forms.is_due(db, key) or key in forms.expected(db)
     # A page reads in one transaction, which cannot write. The server or the next closing keeps it.
@@ -106,13 +106,13 @@ def form_of(
         return new.content
     new.keep(db)
     # Another process may have been faster, perhaps with another version of the program.
-    return _stored(db, folder, closing, key) or new.content
+    return _stored_form(db, folder, closing, key) or new.content
 
 
-def made(books: Books, closing: Closing, key: FormKey) -> Made | None:
+def form_to_write(books: Books, closing: Closing, key: FormKey) -> NewForm | None:
     """Return a form that is due or whose file is gone, or None if it cannot be made again."""
     try:
-        return _made(books, closing, key, _account_statement(_whole(books, closing), key[1]))
+        return _new_form(books, closing, key, _account_statement(_whole(books, closing), key[1]))
     except UsageError as error:
         log.warning("%s", error)
         return None
@@ -246,7 +246,7 @@ def _rendered(books: Books, statement: Statement, language: str) -> bytes:
     return pdf_of(statement, sums, books.rows(statement), language)
 
 
-def _made(books: Books, closing: Closing, key: FormKey, statement: Statement) -> Made:
+def _new_form(books: Books, closing: Closing, key: FormKey, statement: Statement) -> NewForm:
     """Return a form as this program makes it; raises UsageError if it was made in another way."""
     content = _rendered(books, statement, key.language)
     former = forms.expected(books.db).get(key)
@@ -255,10 +255,10 @@ def _made(books: Books, closing: Closing, key: FormKey, statement: Statement) ->
     name = form_name(closing, key.account_index, key.language, content)
     form = former or FormRow(*key, name, sha256_of(content))
     path = form_path(books.settings.accounting_folder, closing.month, form.name)
-    return Made(form, content, path.exists() and not is_whole(path, form))
+    return NewForm(form, content, path.exists() and not is_whole(path, form))
 
 
-def _stored(db: Database, folder: Path, closing: Closing, key: FormKey) -> bytes | None:
+def _stored_form(db: Database, folder: Path, closing: Closing, key: FormKey) -> bytes | None:
     """Return the bytes of a form, or None if it was not made yet, or is lost or changed."""
     form = forms.expected(db).get(key)
     return None if form is None else stored_bytes(db, folder, closing.month, form)

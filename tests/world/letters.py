@@ -12,7 +12,7 @@ from PIL import Image
 from shocpp.ledger.accounts import Recipient
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Taxable, taxes_of
-from shocpp.reports.pdf.document import pdf_of
+from shocpp.reports.pdf.letter.document import pdf_of
 from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Statement, Sums
 from shocpp.store.books.prices import PriceUsed
@@ -133,5 +133,5 @@ def letter(
     account = account or account_of(rows)
     file = folder / f"letter-{language}.pdf"
     statement = closed_statement(account, **changed)
-    file.write_bytes(pdf_of(statement, account, iter(rows), language, anew=True))
+    file.write_bytes(pdf_of(statement, account, iter(rows), language))
     return Letter(file)

@@ -290,7 +290,7 @@ class FilesThread:
                     return False
                 # One by one: a reader keeps the -wal from being used again from its start.
                 with self._connections.connection(self._database) as db:
-                    made = form_archive.made(Books(db, self._settings), closing, key)
+                    made = form_archive.form_to_write(Books(db, self._settings), closing, key)
                 if made is not None and not self._have_applied(made.keep):
                     return False
         return True

@@ -5,12 +5,12 @@ machine and at any time.
 
     letter/         months that are open, or were closed since ADDRESSED
     first_layout/   months that were closed before
-    chart       bars with labels
+    overviews/      a year, and a month of all accounts
     table       the rows of the records                     layout    parts that all layouts have
     notes       legend, notes, decisions, meter check       grid      columns, titles and cells
     facts       texts of chargers and prices                page      pages, texts and lines
     labels      labels and sentences, by language           font      glyphs and widths
-    subject     the account, its language, names and texts  year      the statement of a year
+    subject     the account, its language, names and texts  chart     bars with labels
 """
 
 from collections.abc import Iterable
@@ -25,16 +25,13 @@ def pdf_of(
     account: Sums,
     rows: Iterable[StatementRow],
     language: str,
-    *,
-    anew: bool = False,
 ) -> bytes:
     """Return the PDF file of one account's statement; `rows` are the records of the account.
 
-    The layout is that of the snapshot's version; with `anew` it is the letter of today, which says
-    so.
+    The layout is that of the snapshot's version.
     """
     # Each layout is loaded when it is needed: a command prints months of one of them.
-    if anew or statement.snapshot_version >= ADDRESSED:
+    if statement.snapshot_version >= ADDRESSED:
         from shocpp.reports.pdf.letter import document as layout
     else:
         from shocpp.reports.pdf.first_layout import document as layout  # type: ignore[no-redef]
