@@ -97,7 +97,7 @@ def allocate(demands: Sequence[Demand], budget: Budget) -> dict[Key, Share]:
         most_ma = [lowest + allowed[p] - others[p] for p in ALL_PHASES]
         balance_ma = most_ma if balance_ma is None else [*map(min, balance_ma, most_ma)]
         shares = _filled(demands, budget, balance_ma)
-    # Holds whatever the others get, because no phase has less than without charging.
+    # This is safe for any shares of the others: no phase has less than without charging.
     balance_ma = [min(others) + allowed[p] - others[p] for p in ALL_PHASES]
     return _filled(demands, budget, balance_ma)
 
@@ -176,7 +176,7 @@ def _raise_together(
         step = min(most[demand.key] for demand, _ in raised) - levels[0]
         if len(levels) > 1:
             step = min(step, levels[1] - levels[0])
-        # What not all behind a limit can have is given to nobody.
+        # A rest that is not enough for all behind a limit stays unused.
         step = min([step, *(bound.rest_ma // count for bound, count in counts.items())])
         step -= step % STEP_MA
         ended = set()

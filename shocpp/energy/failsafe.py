@@ -1,8 +1,8 @@
 """The failsafe: limits that stay in the chargers when the server is gone (pure).
 
 A base has no duration. The bases of all chargers together fit each limit less the highest load of
-the house, so those that do not fit by rank get a base of 0. A charger that keeps no limit counts
-with its maximum, because it may begin at any time.
+the house. They are given by rank, and a charger without room gets a base of 0. A charger that keeps
+no limit counts with its maximum, because it may begin at any time.
 """
 
 from collections.abc import Collection, Iterable, Sequence

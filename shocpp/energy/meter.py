@@ -6,9 +6,9 @@
     absent     it does not notice cars: they are not behind it, or it is another meter
     implausible  no fuse of the limit carries what it reports
 
-The load of the house is the reading less what the cars draw when it comes. What a car draws is
-known with a delay, so the load lies between two values; the higher one counts for a raise, and so
-does the highest of the last minute.
+The load of the house is the reading less the currents of the cars at its time. These are known with
+a delay, so the load lies between two values; the higher one counts for a raise, and so does the
+highest of the last minute.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ ECHO_MS = (10_000, 90_000)
 """Bounds of the time after a step in which the meter must notice it."""
 
 IMPLAUSIBLE = 3
-"""So many times its limit no fuse carries: it melts within seconds."""
+"""A reading of so many times the limit is wrong: the fuse would melt within seconds."""
 
 REPORT_MS = 10_000
 """The time in which a new car is reported, as by most chargers."""
@@ -236,7 +236,7 @@ def house(meter: MeterState, rules: SiteRules, *, sees_cars: bool) -> House:
     """
     assert meter.newest is not None, "a trusted meter has a reading"
     if not sees_cars:
-        # What is exported elsewhere must not make room for cars.
+        # An export elsewhere must not make room for cars.
         alone = _highest([meter.newest.currents_ma, (0, 0, 0)])
         return steady(alone)
     newest = meter.loads[-1]

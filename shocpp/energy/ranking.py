@@ -7,7 +7,7 @@ from shocpp.energy.standing import is_idle
 from shocpp.energy.state.model import ConnectorState
 
 TURN_MS = 900_000
-"""The time of one turn; who has had one makes room for those that have waited as long."""
+"""The time of a turn; after it a car makes room for those that have waited as long."""
 
 _IN_TURN, _NEXT, _HAD_TURN, _WAITS, _IDLE = range(5)
 
@@ -17,9 +17,9 @@ def ranked(
 ) -> list[Connector]:
     """Return connectors in the order of their floors: a higher priority first, then by turns.
 
-    A turn that has begun is not cut short. Then come those that have waited for the time of a turn,
-    the longest first, then those that have had one, the least served first, then all others that
-    wait, and last the cars that take nothing.
+    A turn that has begun is not cut short. Next come those that have waited for the time of a turn,
+    the longest first, and those that have had one, the least served first. All others that wait
+    follow, and last come the cars that take nothing.
     """
 
     def position(connector: Connector) -> tuple[int, int, int, Key]:

@@ -43,7 +43,7 @@ OF_FALLBACK = {
 """The reasons that say that the meter's readings do not count: `limit_a`."""
 
 ROUNDED_MS = 30_000
-"""The step of the time until a raise: who looks does not count seconds."""
+"""The step of the time until a raise: people do not count seconds."""
 
 WOKEN_MS = 60_000
 """The time in which a car that is woken begins to draw."""
@@ -162,7 +162,7 @@ class Reasons:
                 return Reason("awaits_others", {"to_a": to_a})
             seconds = max(ceil(wait_ms / ROUNDED_MS) * ROUNDED_MS // 1_000, 1)
             return Reason("rises_in", {"to_a": to_a, "seconds": seconds})
-        # What it may be raised to says what binds it; what it was lowered to is its own limit.
+        # The possible share names the limit that binds; the ceiling is the limit that it has.
         share = possible
         if limit_ma and share.bound == NO_ROOM:
             has_site_limit = self._sharing.available.site_ma is not None

@@ -178,7 +178,7 @@ def _yielding(
 ) -> Key | None:
     """Return a connector that yields to one whose turn is overdue, None if nobody must.
 
-    What cars draw may be so uncertain that all seem to fit, and none that waits could begin.
+    The currents of cars may be so uncertain that all seem to fit, and no waiting car could begin.
     """
     states, now_ms = situation.states, situation.now_ms
     overdue = [

@@ -24,7 +24,7 @@ LAG_MS = 5_000
 """The time after which a car follows its limit, as most do."""
 
 TOLERANCE_MA = 1_500
-"""A current this far above the limit is none of rounding; cars spread 0.7 A between phases."""
+"""An excess up to here may be rounding; the phases of cars differ by 0.7 A."""
 
 UNPROVEN_MS = 50_000
 """The time after which a charger that has reported no current counts as not verifiable."""

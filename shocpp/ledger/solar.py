@@ -55,8 +55,8 @@ def no_minutes(_first: int, _last: int) -> Sequence[SiteMinute]:
 def solar_wh(record: Record, readings: Iterable[Reading], minutes: Minutes) -> int | None:
     """Return the solar energy of a record in Wh, or None if nobody knows it.
 
-    Nobody knows it without a start time, without a minute of the site in the session, and of a
-    longer session without readings of its own.
+    Nobody knows it without a start time, or without a minute of the site in the session. A longer
+    session needs readings of its own, too.
     """
     began_ms = record.started_ms
     if began_ms is None or began_ms > record.stopped_ms or ENERGY_UNKNOWN in record.flags:
@@ -111,7 +111,7 @@ def divided(total_wh: int, wh: Sequence[int], weights: Sequence[int]) -> list[in
     for most_wh, its_weight in zip(wh, weights, strict=True):
         weight, rest_wh = weight + its_weight, rest_wh - most_wh
         rounded_wh = (2 * total_wh * weight + whole) // (2 * whole) if whole else 0
-        # What the later shares cannot take belongs to this one.
+        # The energy that the later shares cannot take belongs to this one.
         least_wh = max(counted_wh, total_wh - rest_wh)
         until_wh = min(max(rounded_wh, least_wh), counted_wh + most_wh, total_wh)
         shares.append(until_wh - counted_wh)
@@ -175,6 +175,6 @@ def _solar(micro_wh: int, own_micro_wh: int, minute: SiteMinute | None) -> int:
         return 0
     # The chargers' powers are seconds old: a session may have taken more than the sum says.
     cars = max(minute.cars_mwh * 1000, own_micro_wh)
-    # What is imported beyond the cars' energy is for the house.
+    # The import beyond the energy of the cars is for the house.
     of_grid = min(cars, minute.imported_mwh * 1000)
     return micro_wh * (cars - of_grid) // cars

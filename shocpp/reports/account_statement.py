@@ -82,7 +82,7 @@ def parties_of(db: Database, statement: Statement, names: Mapping[int, str]) -> 
     until_ms = int(datetime.fromisoformat(statement.created_at).timestamp() * 1000)
     for meter in statement.audited:
         here = users[meter.charge_point_id]
-        # What is in no record of the month may be a case of an earlier one, of anybody.
+        # Energy in no record of the month may belong to a case of an earlier one, of anybody.
         if len(here) == 1 and not _is_booked(meter):
             measured = parties.measured_accounts(db, meter.charge_point_id, until_ms)
             here |= set(map(name_of, measured))

@@ -119,7 +119,7 @@ def form_to_write(books: Books, closing: Closing, key: FormKey) -> NewForm | Non
 
 
 def in_new_layout(statement: Statement) -> Statement:
-    """Return the statement of a closed month to be printed anew, as this program prints months."""
+    """Return the statement of a closed month in the layout that this program prints now."""
     if statement.closed is None:
         return statement
     return statement._replace(snapshot_version=VERSION, is_new_layout=True)

@@ -1,6 +1,6 @@
 """The statement of a span of days: the records that ended in it, with their sums by account.
 
-A record belongs to the span if its end does, in local time, in whatever month it was billed. Each
+A record belongs to the span if its end does, in local time; it may be billed in any month. Each
 month involved is read as its own statement: so closed months keep their prices, open ones are
 provisional, and an account gets nothing of the others. Base fees and VAT belong to whole months,
 and are only in the statements of those.

@@ -37,7 +37,7 @@ class Minutes:
         """Add the time since the last call to the minutes in which it lies."""
         at_ms = self._moment_ms
         if at_ms is None or until_ms < at_ms:
-            # What was counted before the clock was set back belongs to no minute of it.
+            # The energy from before the clock was set back belongs to no minute.
             self._running = _Running(until_ms // MINUTE_MS)
             return []
         is_known = until_ms - at_ms <= LONGEST_MS

@@ -118,13 +118,13 @@ def _powers_w(
 ) -> dict[Key, int]:
     """Return the power that the car of each session draws, by what was reported last.
 
-    It is 0 where nothing was reported for GAP_MS: a charger that is away, or has lost the stop of
-    its transaction, would draw for ever, and make the grid's part of all others smaller.
+    It is 0 where nothing was reported for GAP_MS. Otherwise a charger that is away, or has lost the
+    stop of its transaction, would draw for ever, and reduce the grid's part of all others.
     """
     charging = {one.key: one for one in gathered.facts.connectors if one.session is not None}
     drawn = {key: _drawn(decision, one) for key, one in charging.items()}
-    # Without current and power, the registers tell it: else several such cars would each get the
-    # whole import as theirs.
+    # Without current and power, the registers tell it: otherwise each such car would count as if
+    # the whole import were its own.
     unknown = {key for key, one in drawn.items() if one is None}
     for one in present.running(db, {key[0] for key in unknown}) if unknown else ():
         key = (one.transaction.charge_point_id, one.transaction.connector_id)

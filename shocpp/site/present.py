@@ -144,7 +144,7 @@ def site_present(db: Database, settings: Settings, now_ms: int) -> SitePresent:
 
 
 def _meter_phrase(meter: str, trouble: str | None, language: str) -> str:
-    """Return the verdict on the meter, and behind it why its last value could not be read."""
+    """Return the verdict on the meter, and why its last value could not be read."""
     if trouble is None or meter == METER_NONE:
         return meter_text(meter, language)
     # The readings before the error may be good still.

@@ -135,7 +135,7 @@ class SiteThread:
             pause_s = ticks.tick(is_rung=is_rung)
         except ShocppError as error:
             self._note(f"the limits are not decided now: {error}")
-            # What somebody has rung for is still to be read.
+            # The change that somebody has rung for is still to be read.
             ticks.is_active = True
             return RETRY_S
         self._note(None)

@@ -1,7 +1,7 @@
 """A change of a file of conf/: locked, checked, atomic; the rest of the file stays as it is.
 
-The last good text stays beside the file, as `tags.json.previous`. A form of a page that was made
-from an older text of its entry is refused with both texts, so that nobody's change is lost.
+The last good text stays beside the file, as `tags.json.previous`. A form that was made from an
+older text of its entry is refused with both texts, so that nobody's change is lost.
 """
 
 from collections.abc import Callable, MutableMapping
@@ -107,7 +107,7 @@ def seen_digest(entry: object) -> str:
 def apply_seen(entry: Any, change: Callable[[], None], seen: str | None) -> None:
     """Change an entry in place; `seen` is the digest of the entry that the form was made from.
 
-    None is a command, which changes whatever the file has. Raises ChangedMeanwhile.
+    A command has None, and changes the present entry. Raises ChangedMeanwhile.
     """
     before = spelled(entry)
     is_seen = seen is None or seen == seen_digest(entry)

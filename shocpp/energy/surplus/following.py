@@ -33,9 +33,9 @@ UP_MS = 30_000
 """The time after a change of the current before it is raised."""
 
 TAKEN_BACK_MS, DOUBT_MS = 15_000, 300_000
-"""A raise that has to be taken back so soon was none of the sun: the next one waits so long.
+"""After a raise that has to be taken back within the first time, the next one waits for the second.
 
-A meter that reports too much, or too late, would otherwise raise it each half a minute.
+A meter that reports too much, or too late, would otherwise raise the car every half a minute.
 """
 
 BAND_MA = 500
@@ -45,8 +45,8 @@ Otherwise the noise of the house would change it at each edge of an ampere.
 """
 
 SWITCH_MS, MORE_PHASES_MA = 600_000, 2_000
-"""The time after which a number of phases that suits better is chosen, and what the sun has to give
-above the least current of more phases: a cloud would soon end it."""
+"""The time after which a number of phases that suits better is chosen, and the sun's surplus above
+the least current that more phases need: otherwise a cloud would soon end it."""
 
 NEW_SESSION_MS = 60_000
 """The age up to which a session is new: its car draws by the base, and not by a decision."""
@@ -215,7 +215,7 @@ class _Step:
         is_new = session is None or self._now_ms - session.received_ms < NEW_SESSION_MS
         self._sun = SunState(
             mode=self._sun.mode,
-            # What its base gives a new car is no reason to go on without sun.
+            # A new car draws by its base: that is no reason to go on without sun.
             is_on=draws and (is_enough or not is_new),
             most_ma=self._sun.most_ma,
             cap_ma=self._least_ma if draws else 0,

@@ -1,7 +1,7 @@
 """The mode in force for a connector, by its wish and the goal of its car (pure).
 
-A car with a goal charges fast from the latest moment at which the rest still fits until `by_ms`, at
-the power that it has shown; once the goal is reached it is paused.
+A car with a goal charges fast from the latest moment at which the rest still fits until `by_ms`.
+Its power so far tells that moment. Once the goal is reached, it is paused.
 """
 
 from shocpp.energy.model import FAST, OFF, VOLT, Connector

@@ -84,7 +84,7 @@ def with_switch(memory: ConnectorState, state: SwitchState) -> ConnectorState:
     memory = memory._replace(switch=state)
     if not is_new:
         return memory
-    # What it drew on other phases says nothing of these.
+    # Its currents on the phases before say nothing about these.
     return memory._replace(
         seen=(), used=(), drew_since_ms=None, low_since_ms=None, need_ma=None, held_ma=None
     )

@@ -3,7 +3,7 @@
 The will of the connection is `offline` in the topic `<prefix>/status`, and each connect publishes
 `online` there. All leaders of an installation have the same client id: the broker then ends the
 connection of a former leader, and publishes its will, before it accepts the next one (MQTT 3.1.1
-§3.1.4). What comes there nevertheless, such as the `offline` of another program, is corrected.
+§3.1.4). Another text in that topic, such as the `offline` of another program, is corrected.
 """
 
 import hashlib

@@ -19,7 +19,7 @@ def allowed_ways(
 ) -> Ways | None:
     """Return how a charger is switched, None if that is not allowed, or nobody knows how.
 
-    What the operator states counts before the table; `values` are its configuration keys.
+    The statement of the operator wins over the table; `values` are its configuration keys.
     """
     if stated is None:
         return None

@@ -257,7 +257,7 @@ def _spans_of_powers(rows: Sequence[DrawnPower], until_ms: int) -> dict[Key, lis
 def _until_next(
     rows: Sequence[Row], moments_ms: Sequence[int], until_ms: int
 ) -> Iterator[tuple[Row, int]]:
-    """Yield each row with the moment of the one behind it."""
+    """Yield each row with the moment of the next one."""
     yield from zip(rows, [*moments_ms, until_ms][1:], strict=True)
 
 

@@ -148,7 +148,7 @@ def left_wh(choice: ModeChoice, register: Register | None) -> int:
     goal_wh, from_wh = choice.goal_wh or 0, choice.from_wh
     if register is None or from_wh is None:
         return goal_wh
-    # Registers of some chargers begin anew with each transaction.
+    # The registers of some chargers begin at 0 with each transaction.
     if register.newest_wh < from_wh:
         from_wh = register.begin_wh
     return max(0, goal_wh - max(0, register.newest_wh - from_wh))

@@ -59,7 +59,7 @@ def seen_in(entries: Iterable[tuple[EntryCurrents, Reading]], received_ms: int) 
 
 def record(db: Database, charge_point: int, connector_id: int, seen: Seen, now_ms: int) -> None:
     """Store a report of a charger, a row id, unless a newer one is stored."""
-    # What a charger has measured while it was offline may follow what it measures now.
+    # A charger that was offline may send old values after the present ones.
     db.execute(
         "INSERT INTO observed_current VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " l1_ma = excluded.l1_ma, l2_ma = excluded.l2_ma, l3_ma = excluded.l3_ma,"

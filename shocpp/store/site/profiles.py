@@ -144,7 +144,7 @@ def record_accepted(db: Database, charge_point: int, profile: Profile, now_ms: i
             profile.phases,
         ),
     )
-    # What it takes now it did not refuse for good.
+    # A profile that it takes now was not refused for good.
     db.execute(
         "DELETE FROM refused_profile WHERE charge_point = ? AND connector_id = ? AND purpose = ?"
         " AND kind = ? AND stack_level = ? AND unit = ?",

@@ -235,13 +235,13 @@ def _connector(
 
 
 def _text(payload: bytes) -> str:
-    """Return a payload as text; what is no UTF-8 stays visible in the refusal."""
+    """Return a payload as text; bytes that are not UTF-8 stay visible in the refusal."""
     # Programs that read a line send its end, too.
     return payload.decode(errors="backslashreplace").strip()
 
 
 def _quoted(value: str) -> str:
-    """Return a text of anybody's, in one line of the log."""
+    """Return a text that anybody may have written, for one line of the log."""
     return repr(value[:LONGEST_QUOTED])
 
 

@@ -60,7 +60,7 @@ def pause(context: ChargerContext, connector: PublishedConnector) -> None:
 
 
 def go_on(context: ChargerContext, connector: PublishedConnector) -> None:
-    """Lift a pause, whoever has made it: that of the connector, and that of the charger."""
+    """Lift a pause of any origin: that of the connector, and that of the charger."""
     if not is_paused(connector):
         return
     _lift(context, connector)

@@ -1,10 +1,11 @@
 """The devices of Home Assistant's MQTT discovery (pure): one for each charger, one for the site.
 
-The form is that of a device with components: https://www.home-assistant.io/integrations/mqtt/
-"Device discovery payload", and in homeassistant/components/mqtt/ of home-assistant/core schemas.py
-(what is required), abbreviations.py, discovery.py (a component with its platform alone is removed)
-and sensor.py (`None` is unknown). There is no `object_id`, which Home Assistant has given up. A
-component is known by its `unique_id`; its key in `cmps` must not change either.
+The form is that of a device with components, "Device discovery payload" of
+https://www.home-assistant.io/integrations/mqtt/. In homeassistant/components/mqtt/ of
+home-assistant/core, schemas.py has the required keys, and abbreviations.py the short ones. By
+discovery.py a component with its platform alone is removed; by sensor.py `None` is unknown. There
+is no `object_id`, which Home Assistant has given up. A component is known by its `unique_id`; its
+key in `cmps` must not change either.
 """
 
 import json

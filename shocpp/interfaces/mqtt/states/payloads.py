@@ -118,7 +118,7 @@ def states_of_site(
         UNASSIGNED: _kwh(books.unassigned_wh),
         ERROR: (error or NO_ERROR)[:LONGEST],
     }
-    # What is not configured has no topic at all, and its entity is removed.
+    # A state that is not configured has no topic, and its entity is removed.
     if site.has_rules:
         values[FALLBACK] = ON if site.is_fallback else OFF
     if site.limit_ma is not None:

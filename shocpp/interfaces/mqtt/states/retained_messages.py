@@ -93,7 +93,7 @@ class RetainedMessages:
         if new.keys() - self._topics:
             self._store_topics(db, self._topics | new.keys())
         for topic, payload in changed(self._sent, new):
-            # The next connection begins anew with all of them.
+            # The next connection begins with all of them.
             if not session.publish(topic, payload, retain=True):
                 return
             self._sent[topic] = payload

@@ -21,7 +21,7 @@ from shocpp.store.books.statements import months_with_records, statement_records
 from shocpp.store.books.statements.statement_records import RecordUnderReview, StatementRow
 
 NOTHING = "–"
-"""The text of a figure that there is none of."""
+"""The text of a missing figure."""
 
 MONTHS = 12
 """The months of the chart and the list."""
