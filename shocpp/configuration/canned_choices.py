@@ -37,8 +37,8 @@ def choice_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     for key in payload:
         if key not in _KEYS[action]:
             known = ", ".join(_KEYS[action])
-            shown = repr(key if len(key) <= 40 else f"{key[:39]}…")
-            raise UsageError(f'"payload": {shown} is unknown; there are {known}')
+            spelled_key = repr(key if len(key) <= 40 else f"{key[:39]}…")
+            raise UsageError(f'"payload": {spelled_key} is unknown; there are {known}')
     connector = payload.get("connector")
     # type(), because a bool is an instance of int.
     if connector is not None and (type(connector) is not int or connector < 1):

@@ -134,9 +134,9 @@ def _host(member: Located) -> str:
     is_name = all(1 <= len(label) <= _LONGEST_LABEL for label in host.split("."))
     if any(sign in host for sign in " /@") or not host.isascii() or not is_name:
         # It may have a password: mqtt://shocpp:password@192.168.1.5.
-        found = "" if "@" in host else f", not {quoted(host)}"
+        quote = "" if "@" in host else f", not {quoted(host)}"
         raise member.error(
-            f"must be a name or an address such as 192.168.1.5{found}; port, user and password "
+            f"must be a name or an address such as 192.168.1.5{quote}; port, user and password "
             "have keys of their own"
         )
     return host
@@ -271,8 +271,10 @@ class MqttFile:
             self._fall_back()
             self.trouble = str(error)
             if self.trouble != trouble:
-                kept = "there is no MQTT" if self._conf is None else "the broker before it stays"
-                log.warning("%s; %s", error, kept)
+                meanwhile = (
+                    "there is no MQTT" if self._conf is None else "the broker before it stays"
+                )
+                log.warning("%s; %s", error, meanwhile)
         else:
             self.text, self.trouble, self._stored_text = text, None, None
 

@@ -139,8 +139,8 @@ class PeopleFile:
                     self._users = parse_people(self.text, str(self.path))
                 except ConfigError:
                     self.text = None
-        kept = ", ".join(self._users or ()) or "nobody"
-        self.trouble = f"{trouble}; the users read before keep their roles: {kept}"
+        names = ", ".join(self._users or ()) or "nobody"
+        self.trouble = f"{trouble}; the users read before keep their roles: {names}"
         logging.getLogger(__name__).warning("%s", self.trouble)
 
 

@@ -59,17 +59,17 @@ def add_account(
 
     `closed` are the indices in closed months, whose accounts may be in no record.
     """
-    shown = new_name(name)
+    new = new_name(name)
 
     def change(entries: Entries, _: object) -> bool:
-        _require_free(entries, shown)
-        if shown in bound.values():
-            raise EditRefused("account_in_books", account=shown, file=path.name)
+        _require_free(entries, new)
+        if new in bound.values():
+            raise EditRefused("account_in_books", account=new, file=path.name)
         taken = {entry["index"] for entry in entries} | set(bound) | set(closed)
         index = next((number for number in range(1, LAST_INDEX + 1) if number not in taken), None)
         if index is None:
             raise EditRefused("no_index", most=LAST_INDEX)
-        entries.append(Members([("index", index), ("account", shown), ("ids", [])]))
+        entries.append(Members([("index", index), ("account", new), ("ids", [])]))
         return True
 
     _edit(path, bound, change)
@@ -88,20 +88,20 @@ def rename_account(
     `require` raises an error if other files cannot follow; it gets all names of the account, the
     new one first.
     """
-    shown = new_name(name)
+    new = new_name(name)
 
     def change(entries: Entries, _: object) -> bool:
-        entry = _to_rename(entries, account, shown, path)
+        entry = _to_rename(entries, account, new, path)
         present = account_name(entry["account"]) or ""
         others = [other for other in entries if other is not entry]
-        _require_free(others, shown)
-        if any(shown == known for index, known in bound.items() if index != entry["index"]):
-            raise EditRefused("account_in_books", account=shown, file=path.name)
-        former = [each for each in (*_former(entry), present) if each != shown]
-        require([shown, *former])
-        if present == shown:
+        _require_free(others, new)
+        if any(new == known for index, known in bound.items() if index != entry["index"]):
+            raise EditRefused("account_in_books", account=new, file=path.name)
+        former = [each for each in (*_former(entry), present) if each != new]
+        require([new, *former])
+        if present == new:
             return False
-        values = {"account": shown, "former": former}
+        values = {"account": new, "former": former}
         apply_seen(entry, partial(set_members, entry, values), seen)
         return True
 
@@ -327,12 +327,12 @@ def _set_blocked(entry: Members, id_tag: str, *, is_blocked: bool) -> None:
 
 
 def new_name(name: str) -> str:
-    """Return the name that an account gets: without blanks around it: nobody could see them."""
-    shown = (account_name(name) or "").strip()
-    if not shown or shown in RESERVED or len(shown) > LONGEST_NAME:
+    """Return the name that an account gets, without the blanks around it that nobody could see."""
+    stripped = (account_name(name) or "").strip()
+    if not stripped or stripped in RESERVED or len(stripped) > LONGEST_NAME:
         reserved = dict(zip(("reserved", "everybody"), RESERVED, strict=True))
         raise EditRefused("account_name", most=LONGEST_NAME, **reserved)
-    return shown
+    return stripped
 
 
 def _require_sendable(id_tag: str) -> None:

@@ -103,8 +103,10 @@ class SiteFile:
                 self._use_good_text()
             self.trouble = str(error)
             if self.trouble != trouble:
-                kept = "no limit of it is" if self._site is None else "the limits before it stay"
-                log.warning("%s; %s in force", error, kept)
+                meanwhile = (
+                    "no limit of it is" if self._site is None else "the limits before it stay"
+                )
+                log.warning("%s; %s in force", error, meanwhile)
         else:
             self.text = self._good_text = text
             self.trouble = None
