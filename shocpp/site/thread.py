@@ -3,17 +3,15 @@
 import logging
 import select
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.errors import ShocppError
 from shocpp.settings import Settings
 from shocpp.site.leader import Leadership, ring_leader
-from shocpp.store.database import Database
 from shocpp.store.doorbells import Doorbell
+from shocpp.store.thread_database import OpenDatabase
 
 if TYPE_CHECKING:
     from shocpp.site.ticks import Ticks
@@ -25,9 +23,6 @@ LEAST_PAUSE_S = 0.5
 
 RETRY_S = 5.0
 """Seconds after a tick that has failed."""
-
-Connect = Callable[[Path], AbstractContextManager[Database]]
-"""Returns a context manager with the database of a path."""
 
 
 class Companion(Protocol):
@@ -49,7 +44,7 @@ class SiteThread:
         self,
         settings: Settings,
         allowlist: AllowlistFile,
-        connect: Connect,
+        connect: OpenDatabase,
         companions: Sequence[Companion] = (),
     ) -> None:
         """Create it without a thread."""

@@ -31,13 +31,13 @@ from shocpp.site.inputs.meter_following import MeterFollowing
 from shocpp.site.past import Past, first_peak_day
 from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
 from shocpp.site.rules import store_text
-from shocpp.site.thread import Connect
 from shocpp.store import properties
 from shocpp.store.database import Database
 from shocpp.store.doorbells import ring
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import chargers, modes, readings, set_points
 from shocpp.store.site.set_points import SiteState
+from shocpp.store.thread_database import OpenDatabase
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Ticks:
         self,
         settings: Settings,
         allowlist: AllowlistFile,
-        connect: Connect,
+        connect: OpenDatabase,
         doorbell: str,
         wake: Callable[[], object],
     ) -> None:

@@ -1,12 +1,15 @@
 """Database connections that stay open between requests, one for each thread."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
 
 from shocpp.errors import StoreUnavailable
 from shocpp.store.database import Database, open_database
+
+OpenDatabase = Callable[[Path], AbstractContextManager[Database]]
+"""Returns a context manager with the database of a path, such as `ThreadDatabase.connection`."""
 
 
 class ThreadDatabase:

@@ -17,12 +17,12 @@ from shocpp.errors import ShocppError, StoreUnavailable
 from shocpp.interfaces.mqtt.session import User
 from shocpp.settings import Settings
 from shocpp.site.rules import site_conf
-from shocpp.site.thread import Connect
 from shocpp.store.database import Database
 from shocpp.store.files.sealing import seal, unseal
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.site import mqtt
 from shocpp.store.site.mqtt import BrokerState
+from shocpp.store.thread_database import OpenDatabase
 
 if TYPE_CHECKING:
     from shocpp.interfaces.mqtt.client import MqttClient
@@ -60,14 +60,14 @@ class MqttCompanion:
     """The client and its users, from `start` to `stop`, any number of times."""
 
     def __init__(
-        self, settings: Settings, connect: Connect, new_user: NewUser | None = None
+        self, settings: Settings, connect: OpenDatabase, new_user: NewUser | None = None
     ) -> None:
         """Create it without a thread."""
         self._settings, self._connect, self._new_user = settings, connect, new_user
         self._thread: CompanionThread | None = None
 
     def start(self) -> None:
-        """Connect to the broker, if there is a mqtt.json, and follow the files."""
+        """OpenDatabase to the broker, if there is a mqtt.json, and follow the files."""
         self._thread = CompanionThread(self._settings, self._connect, self._new_user)
         self._thread.start()
 
@@ -81,7 +81,7 @@ class MqttCompanion:
 class CompanionThread:
     """The thread of a companion, from its start to its end."""
 
-    def __init__(self, settings: Settings, connect: Connect, new_user: NewUser | None) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase, new_user: NewUser | None) -> None:
         self._settings, self._connect, self._new_user = settings, connect, new_user
         self._stopping, self._woken, self._ended = (threading.Event() for _ in range(3))
         self._file: MqttFile | None = None
@@ -219,7 +219,7 @@ class BrokerConnection:
         """Return True if the connection is by this content, and by this file of an authority."""
         return conf == self._conf and _authority_of(self._conf) == self._authority
 
-    def follow_site(self, settings: Settings, connect: Connect) -> None:
+    def follow_site(self, settings: Settings, connect: OpenDatabase) -> None:
         """Follow the inputs in site.json; connect when they are known for the first time."""
         stamp, now = stamp_of(settings.site_file), time.monotonic()
         is_first = self._site is None

@@ -20,7 +20,6 @@ from shocpp.interfaces.mqtt.session import PublishingConf, Session
 from shocpp.interfaces.mqtt.states.retained_messages import RetainedMessages
 from shocpp.interfaces.mqtt.topics import BIRTH, ONLINE, command_filters
 from shocpp.settings import Settings
-from shocpp.site.thread import Connect
 from shocpp.store.changes import (
     CALL,
     CHARGER,
@@ -35,6 +34,7 @@ from shocpp.store.changes import (
     Change,
 )
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Publishing:
     """States and commands of one leader: a user of the connection (`session.py`)."""
 
     def __init__(
-        self, settings: Settings, conf: PublishingConf, connect: Connect, feed: Feed
+        self, settings: Settings, conf: PublishingConf, connect: OpenDatabase, feed: Feed
     ) -> None:
         """Create it; its thread begins with the first connection to the broker.
 

@@ -4,10 +4,10 @@ from shocpp.central_system.feed import Feed
 from shocpp.configuration.mqtt import MqttConf
 from shocpp.interfaces.mqtt.companion import NewUser, StoppableUser
 from shocpp.settings import Settings
-from shocpp.site.thread import Connect
+from shocpp.store.thread_database import OpenDatabase
 
 
-def publishing_by(settings: Settings, connect: Connect, feed: Feed) -> NewUser:
+def publishing_by(settings: Settings, connect: OpenDatabase, feed: Feed) -> NewUser:
     """Return the function that makes the publishing of a mqtt.json; `feed` is of this process."""
 
     def new_user(conf: MqttConf) -> StoppableUser:

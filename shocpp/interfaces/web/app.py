@@ -42,7 +42,7 @@ from shocpp.interfaces.web.pages.chargers.modes import ModePages
 from shocpp.interfaces.web.pages.chargers.overview import Overview
 from shocpp.interfaces.web.pages.chargers.sticker import Stickers
 from shocpp.interfaces.web.pages.check import CheckPages
-from shocpp.interfaces.web.pages.form_pages import Connect, FormPages
+from shocpp.interfaces.web.pages.form_pages import FormPages
 from shocpp.interfaces.web.pages.history.day_pages import DayPages
 from shocpp.interfaces.web.pages.own_account import OwnAccountPages
 from shocpp.interfaces.web.pages.prices import PricePages
@@ -64,12 +64,12 @@ from shocpp.site.dimming import loss_text, state_text
 from shocpp.site.inputs.dim_signal import dim_present
 from shocpp.site.rules import site_conf
 from shocpp.store.site import dimmings, set_points
-from shocpp.store.thread_database import ThreadDatabase
+from shocpp.store.thread_database import OpenDatabase, ThreadDatabase
 
 log = logging.getLogger(__name__)
 
 
-PAGES: tuple[Callable[[Settings, Connect], FormPages], ...] = (
+PAGES: tuple[Callable[[Settings, OpenDatabase], FormPages], ...] = (
     *(AccountPages, RemovalPages, AccountStatementPages, OwnAccountPages, PricePages),
     *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, LimitPages, ModePages),
     *(DayPages, DimmingPages, Stickers, PhonePages, SetupPages),

@@ -22,7 +22,6 @@ from shocpp.interfaces.delivery.invitations import can_send
 from shocpp.interfaces.delivery.statements import document_of, mail_statement, require_over
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -39,6 +38,7 @@ from shocpp.reports.formats import language_of
 from shocpp.reports.month import month_statement
 from shocpp.settings import Settings
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 class AccountStatementPages(FormPages):
     """The page /accounts/NUMBER/statements and the PDFs below it."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, ACCOUNT_STATEMENTS, {})
 
     def add_to(self, app: Flask) -> None:

@@ -36,7 +36,6 @@ from shocpp.interfaces.delivery.invitations import can_send, has_sender
 from shocpp.interfaces.web.pages.card_rows import card_key, card_row, card_with
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -59,6 +58,7 @@ from shocpp.settings import Settings
 from shocpp.store.books import transactions
 from shocpp.store.database import Database
 from shocpp.store.listings.in_use import used_cards
+from shocpp.store.thread_database import OpenDatabase
 
 PRESENTED_MS = 15 * 60_000
 """Milliseconds for which an unknown card that was held to a charger can be learned."""
@@ -77,7 +77,7 @@ FIELDS_OF_ERRORS = {
 class AccountPages(FormPages):
     """The pages /accounts and /accounts/NUMBER."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, ACCOUNTS, FIELDS_OF_ERRORS)
 
     def add_to(self, app: Flask) -> None:

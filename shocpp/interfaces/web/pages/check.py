@@ -38,11 +38,12 @@ from shocpp.configuration.operator import load_operator
 from shocpp.configuration.people import load_people
 from shocpp.configuration.site.file import load_site
 from shocpp.errors import ConfigError
-from shocpp.interfaces.web.pages.form_pages import Connect, FormPages
+from shocpp.interfaces.web.pages.form_pages import FormPages
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.findings.sentences import Part
 from shocpp.language.pages.check import CHECK
 from shocpp.settings import Settings
+from shocpp.store.thread_database import OpenDatabase
 
 LONGEST_S = 20.0
 """The longest time for reading all texts: the shipped nginx waits 30 s for a page."""
@@ -78,7 +79,7 @@ class Topic(NamedTuple):
 class CheckPages(FormPages):
     """The page /check."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, CHECK, {})
         self._running = Lock()
 

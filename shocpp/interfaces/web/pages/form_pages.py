@@ -8,7 +8,6 @@ changed meanwhile comes back with both texts, and 409. GET changes nothing.
 import json
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,9 +36,7 @@ from shocpp.language.page import SENTENCES
 from shocpp.language.pages.frame import FRAME
 from shocpp.settings import Settings
 from shocpp.store.database import Database
-
-Connect = Callable[[Path], AbstractContextManager[Database]]
-"""Returns a context manager with the database of a path."""
+from shocpp.store.thread_database import OpenDatabase
 
 Act = Callable[[Database, Person, dict[str, str]], str | Response]
 """Carries out a form, and returns the path of the page to show, or a page that is shown once."""
@@ -82,7 +79,7 @@ class FormPages:
     def __init__(
         self,
         settings: Settings,
-        connect: Connect,
+        connect: OpenDatabase,
         words: Words,
         fields_of_errors: Mapping[str, str],
     ) -> None:

@@ -26,7 +26,6 @@ from shocpp.interfaces.web.now import view_of
 from shocpp.interfaces.web.pages.card_rows import CardRow, card_row, card_with
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -45,6 +44,7 @@ from shocpp.settings import Settings
 from shocpp.store.books import closings, transactions
 from shocpp.store.database import Database
 from shocpp.store.site import history
+from shocpp.store.thread_database import OpenDatabase
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 class OwnAccountPages(FormPages):
     """The page /account and those below it."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, OWN_ACCOUNT, {})
 
     def add_to(self, app: Flask) -> None:

@@ -36,7 +36,6 @@ from shocpp.configuration.editing.tariffs import (
 from shocpp.errors import ConfigError
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -53,6 +52,7 @@ from shocpp.ledger.prices.tariffs import EVERYBODY, NO_TARIFFS
 from shocpp.settings import Settings
 from shocpp.store.books import closings
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 FORM, REMOVE = "price", "remove"
 """The ids of the form for a new price, which the one that confirms it returns too, and of removals.
@@ -109,7 +109,7 @@ class Removal(NamedTuple):
 class PricePages(FormPages):
     """The page /prices."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, PRICES_PAGE, FIELDS_OF_ERRORS)
 
     def add_to(self, app: Flask) -> None:

@@ -19,7 +19,6 @@ from shocpp.configuration.editing.accounts import seen_account
 from shocpp.interfaces.web.pages.card_rows import card_with
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     add_form,
@@ -30,6 +29,7 @@ from shocpp.ledger.accounts import Account, IdTag
 from shocpp.settings import Settings
 from shocpp.store.books import transactions
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 
 class Removed(NamedTuple):
@@ -42,7 +42,7 @@ class Removed(NamedTuple):
 class RemovalPages(FormPages):
     """The questions before something is removed from /accounts."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, ACCOUNTS, {})
 
     def add_to(self, app: Flask) -> None:

@@ -35,7 +35,6 @@ from shocpp.errors import ConfigError
 from shocpp.interfaces.web.own_addresses import charger_address
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -51,6 +50,7 @@ from shocpp.settings import Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import admissions, present
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 RECENT_MS = 15 * 60_000
 """Milliseconds for which a card that was held, or a charger that was refused, is shown."""
@@ -65,7 +65,7 @@ class SetupPages(FormPages):
     the pages of their own, to which the steps lead.
     """
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, SETUP, FIELDS_OF_ERRORS)
 
     def add_to(self, app: Flask) -> None:

@@ -13,7 +13,6 @@ from shocpp.clock import now_ms
 from shocpp.configuration.editing.canned_calls import start_entry
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -24,6 +23,7 @@ from shocpp.language.pages.setup import SETUP
 from shocpp.language.pages.shortcuts import SHORTCUTS
 from shocpp.settings import Settings
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 WORDS = {language: {**SHORTCUTS[language], **words} for language, words in SETUP.items()}
 
@@ -34,7 +34,7 @@ FIELDS_OF_ERRORS = dict.fromkeys(("canned_exists", "canned_name", "file"), "call
 class PhonePages(FormPages):
     """The step /setup/phone."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, WORDS, FIELDS_OF_ERRORS)
 
     def add_to(self, app: Flask) -> None:

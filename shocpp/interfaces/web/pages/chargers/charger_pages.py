@@ -22,7 +22,6 @@ from shocpp.configuration.charge_points import OTHERS, can_have_entry
 from shocpp.errors import Unreachable
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -38,6 +37,7 @@ from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.store.charge_points.charging import OpenTransaction
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 FIELDS_OF_ERRORS = {
     **dict.fromkeys(("charger_name", "charger_listed"), "id"),
@@ -110,7 +110,7 @@ class CallLine(NamedTuple):
 class ChargerPages(FormPages):
     """The base of the pages of chargers."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         """Create the pages; they share the words of all of them."""
         super().__init__(settings, connect, WORDS, FIELDS_OF_ERRORS)
         self.language = settings.language

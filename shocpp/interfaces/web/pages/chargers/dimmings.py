@@ -15,7 +15,7 @@ from shocpp.configuration.operator import load_operator
 from shocpp.errors import ConfigError, StoreUnavailable, UnusableDatabase
 from shocpp.interfaces.delivery.documents import Document
 from shocpp.interfaces.web.access import NoDatabase
-from shocpp.interfaces.web.pages.form_pages import Connect, FormPages, not_there
+from shocpp.interfaces.web.pages.form_pages import FormPages, not_there
 from shocpp.interfaces.web.pages.statement_files import file_response
 from shocpp.language.dates import day_and_time, local_datetime, spelled
 from shocpp.language.dimming import SOURCES
@@ -32,6 +32,7 @@ from shocpp.site.dimming import (
 )
 from shocpp.site.inputs.dim_signal import DimPresent, dim_present
 from shocpp.site.rules import site_conf
+from shocpp.store.thread_database import OpenDatabase
 
 PATH = "/site/dimmings"
 
@@ -53,7 +54,7 @@ class DimmingRow(NamedTuple):
 class DimmingPages(FormPages):
     """The page /site/dimmings, and its file."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, WORDS, {})
 
     def add_to(self, app: Flask) -> None:

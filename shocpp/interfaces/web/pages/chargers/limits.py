@@ -33,7 +33,6 @@ from shocpp.interfaces.web.pages.chargers.modes import forms_for
 from shocpp.interfaces.web.pages.chargers.site_rows import group_rows, phase_rows
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -56,6 +55,7 @@ from shocpp.site.present import ConnectorPresent, SitePresent, site_present
 from shocpp.site.rules import site_conf
 from shocpp.store.database import Database
 from shocpp.store.site.limits import LimitChoice
+from shocpp.store.thread_database import OpenDatabase
 
 PATH = "/site"
 
@@ -92,7 +92,7 @@ class ConnectorRow(NamedTuple):
 class LimitPages(FormPages):
     """The page /site."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, WORDS, {})
 
     def add_to(self, app: Flask) -> None:

@@ -24,7 +24,6 @@ from shocpp.errors import StoreUnavailable, UnusableDatabase, UsageError
 from shocpp.interfaces.web.access import NoDatabase
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -42,6 +41,7 @@ from shocpp.site.choices.modes import (
     parse_kwh,
 )
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 PATH = "/mode"
 
@@ -59,7 +59,7 @@ def forms_for(
 class ModePages(FormPages):
     """The page /mode."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, WORDS, {})
 
     def add_to(self, app: Flask) -> None:

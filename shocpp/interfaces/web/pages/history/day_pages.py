@@ -19,7 +19,7 @@ from shocpp.admission.people.roles import SEE_NAMES, SEE_OWN, Person
 from shocpp.clock import now_ms
 from shocpp.errors import StoreUnavailable, UnusableDatabase
 from shocpp.interfaces.web.access import NoDatabase
-from shocpp.interfaces.web.pages.form_pages import Connect, FormPages, not_there
+from shocpp.interfaces.web.pages.form_pages import FormPages, not_there
 from shocpp.interfaces.web.pages.history.csv_files import CsvFiles
 from shocpp.interfaces.web.pages.history.plots import Plot, Plots
 from shocpp.interfaces.web.pages.statement_files import file_response
@@ -29,6 +29,7 @@ from shocpp.language.modes import mode_name
 from shocpp.language.pages.day import DAY
 from shocpp.settings import Settings
 from shocpp.site.history.day import DAYS, ConnectorDay, Powers, SiteDay, site_day
+from shocpp.store.thread_database import OpenDatabase
 
 SITE, ACCOUNT = "/site", "/account"
 
@@ -64,7 +65,7 @@ class ConnectorPanel(NamedTuple):
 class DayPages(FormPages):
     """The pages of days, for the site and for the account of a driver."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, DAY, {})
 
     def add_to(self, app: Flask) -> None:

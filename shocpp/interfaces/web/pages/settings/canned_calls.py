@@ -36,7 +36,6 @@ from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Act,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -53,6 +52,7 @@ from shocpp.settings import Settings
 from shocpp.site.choices.modes import parse_kwh
 from shocpp.store.charge_points import present
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 PATH = "/settings/calls"
 
@@ -91,7 +91,7 @@ class CallRow(NamedTuple):
 class CannedCallPages(FormPages):
     """The page /settings/calls."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, WORDS, FIELDS_OF_ERRORS)
 
     def add_to(self, app: Flask) -> None:

@@ -32,7 +32,6 @@ from shocpp.interfaces.qr_code import qr_image
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Act,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -46,6 +45,7 @@ from shocpp.settings import Settings
 from shocpp.store import people
 from shocpp.store.database import Database
 from shocpp.store.people import Device, Invitation
+from shocpp.store.thread_database import OpenDatabase
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class MadeInvitation(NamedTuple):
 class DevicePages(FormPages):
     """The page /settings/devices."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, DEVICES, {})
 
     def add_to(self, app: Flask) -> None:

@@ -21,7 +21,6 @@ from shocpp.configuration.operator import (
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -32,6 +31,7 @@ from shocpp.interfaces.web.pages.form_pages import (
 from shocpp.language.pages.letterhead import LETTERHEAD
 from shocpp.settings import Settings
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 PARTS = ("people", "devices", "calls")
 """The other parts of the settings: their paths below /settings, and the keys of their words."""
@@ -48,7 +48,7 @@ LONGEST_NOTE = 400
 class LetterheadPages(FormPages):
     """The page /settings."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, LETTERHEAD, {})
 
     def add_to(self, app: Flask) -> None:

@@ -25,7 +25,6 @@ from shocpp.configuration.people import DRIVER, ROLES, UserRole, Users
 from shocpp.errors import ConfigError
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
-    Connect,
     FormPages,
     ReturnedForm,
     WrongField,
@@ -35,6 +34,7 @@ from shocpp.interfaces.web.pages.form_pages import (
 from shocpp.language.pages.people import PEOPLE
 from shocpp.settings import Settings
 from shocpp.store.database import Database
+from shocpp.store.thread_database import OpenDatabase
 
 PATH = "/settings/people"
 
@@ -61,7 +61,7 @@ class UserRow(NamedTuple):
 class PeoplePages(FormPages):
     """The page /settings/people."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: OpenDatabase) -> None:
         super().__init__(settings, connect, PEOPLE, FIELDS_OF_ERRORS)
 
     def add_to(self, app: Flask) -> None:
