@@ -228,7 +228,7 @@ def test_what_cannot_be_done_is_refused_with_a_sentence_and_changes_nothing(
         assert sentence in outcome.error, (topic, value)
         assert not outcome.has_started
         is_of_connector = topic.startswith("garage/1/")
-        assert outcome.place == (("garage", 1) if is_of_connector else None)
+        assert outcome.key == (("garage", 1) if is_of_connector else None)
     assert (chosen(home), chosen_modes(home)) == ([], [])
     assert not [one for one in garage.calls if one[0].startswith("Remote")]
 

@@ -108,7 +108,7 @@ def test_what_is_not_there_is_removed_by_its_platform_alone() -> None:
 
 
 def test_connectors_of_one_charger_have_names_that_differ() -> None:
-    left = CONNECTOR._replace(place="links")
+    left = CONNECTOR._replace(name="links")
     right = CONNECTOR._replace(connector_id=2)
     components = of_charger(CHARGER._replace(connectors=(left, right)))[1]["cmps"]
     names = [one["name"] for one in components.values()]
