@@ -33,7 +33,7 @@ SETUP = {
         "open_hint": "Jede Wallbox darf sich verbinden, solange keine in der Liste steht. Mit der "
         "ersten bekommt jede ein eigenes Passwort.",
         "address": "Adresse für die Wallbox",
-        "refused": "Vor Kurzem abgewiesen: {charge_point}",
+        "refused": "Vor Kurzem abgewiesen: {charge_point} ({reason})",
         "let_in": "Ansehen und zulassen",
         "hold": "Halte die Karte jetzt an die Wallbox …",
         "hold_first": "Verbinde zuerst eine Wallbox, oder trage die Kennung der Karte bei ihrem "
@@ -96,7 +96,7 @@ SETUP = {
         "open_hint": "Any charger may connect as long as none is listed. With the first one, each "
         "gets a password of its own.",
         "address": "Address for the charger",
-        "refused": "Refused recently: {charge_point}",
+        "refused": "Refused recently: {charge_point} ({reason})",
         "let_in": "See why, and let it in",
         "hold": "Hold the card to the charger now …",
         "hold_first": "Connect a charger first, or enter the card's id at its account.",

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from shocpp.calls.page.setup_steps import EXAMPLE_CALLS, EXAMPLES, STEPS
+from tests.admission.test_decision import status_of
 from tests.world.charger import Charger, ChargerWithCar
 from tests.world.form_pages import PageBrowser, error_of
 from tests.world.home import Home
-from tests.world.machine import ROOT
+from tests.world.machine import ROOT, wait_for
 from tests.world.people import send
 from tests.world.server import Server
 
@@ -49,6 +50,17 @@ def test_nothing_is_done_in_a_new_home(server: Server) -> None:
         assert admin.get(f"/setup/{step}").status == 200
     assert admin.get("/setup/nothing").status == 404
     assert "Waiting for your charger" in admin.text("/setup/charger")
+
+
+def test_a_refused_charger_is_shown_with_the_reason(server: Server) -> None:
+    admin = PageBrowser(server)
+    server.home.run("shocpp", "charge-points", "add", "garage")
+    for name in ("garage", "Yard"):
+        assert status_of(server, name) == 401
+    wait_for(lambda: len(server.home.query("SELECT * FROM refused_attempts")) == 2)
+    page = admin.text("/setup/charger")
+    assert "Refused recently: garage (sends no password)" in page
+    assert "Refused recently: Yard (not admitted)" in page
 
 
 def test_a_card_is_learned_for_a_new_account(server: Server) -> None:

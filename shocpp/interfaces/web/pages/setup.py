@@ -14,6 +14,7 @@ from contextlib import suppress
 from flask import Flask, Response
 
 from shocpp.admission.people.roles import ADMINISTER, Person
+from shocpp.admission.remedies import refused_attempts
 from shocpp.bookkeeping.card_learning import UnknownCard, learn_card, recent_unknown_cards
 from shocpp.bookkeeping.configuration.accounts import add_account, remove_account
 from shocpp.bookkeeping.review import Decider
@@ -28,6 +29,7 @@ from shocpp.calls.page.setup_steps import (
     setup_steps,
 )
 from shocpp.clock import now_ms
+from shocpp.configuration.charge_points import Allowlist
 from shocpp.configuration.editing.accounts import NewCard, set_card
 from shocpp.configuration.editing.canned_calls import remove_unchanged_calls
 from shocpp.configuration.editing.file_edit import EditRefused
@@ -43,9 +45,11 @@ from shocpp.interfaces.web.pages.form_pages import (
 )
 from shocpp.interfaces.web.pages.price_groups import price_groups
 from shocpp.language.dates import local_datetime
+from shocpp.language.pages.chargers import REASONS
 from shocpp.language.pages.setup import SETUP
 from shocpp.language.voice import moment
 from shocpp.ledger.accounts import Accounts, id_tag_key
+from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import admissions, present
@@ -99,7 +103,7 @@ class SetupPages(FormPages):
             steps = setup_steps(db, settings, moment_ms)
             chargers = [one for one in present.charge_points(db) if one.is_connected]
             cards = recent_unknown_cards(db, files.accounts, moment_ms - RECENT_MS)
-            refused = admissions.refused_since(db, moment_ms - RECENT_MS)
+            refused = self._refused(db, files.allowlist, moment_ms - RECENT_MS)
         today = local_datetime(moment_ms, settings.zone).date()
         own_names = [account.name for account in own]
         following = STEPS[STEPS.index(step) + 1 :]
@@ -125,6 +129,20 @@ class SetupPages(FormPages):
             ],
             examples=[one.name for one in files.accounts.by_index.values() if is_example(one)],
         )
+
+    def _refused(self, db: Database, allowlist: Allowlist, since_ms: int) -> list[str]:
+        """Return a sentence for each charger that was refused since a time, the newest first."""
+        names = admissions.refused_since(db, since_ms)
+        reasons: dict[str, str] = {}
+        for row, _ in refused_attempts(db, allowlist):
+            reason = REASONS[self._settings.language][row["reason"]]
+            reasons.setdefault(identity_key(row["id"]), reason.format(presented=row["told"]))
+        # Newer attempts may have displaced the row since.
+        return [
+            self.words["refused"].format(charge_point=name or "?", reason=reasons[key])
+            for name in names
+            if (key := identity_key(name)) in reasons
+        ]
 
     def _presented(self, card: UnknownCard, moment_ms: int) -> str:
         settings = self._settings
