@@ -70,6 +70,16 @@ def test_what_is_set_is_listed(home: Home) -> None:
     assert load_operator(operator).mail.to == {}
 
 
+def test_a_broken_operator_file_is_named_before_the_other_file_is_written(home: Home) -> None:
+    (home.folder / "conf" / "operator.json").write_text("{,}")
+    before = home.tags_file.read_text()
+    done = home.run(
+        *("shocpp", "accounts", "set", "family-y", "--name", "Flat 3", "--mail", "y@example.org")
+    )
+    assert (done.returncode, "operator.json is not JSON" in done.stderr) == (78, True)
+    assert home.tags_file.read_text() == before
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

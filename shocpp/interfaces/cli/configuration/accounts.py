@@ -183,6 +183,8 @@ def set_(
     # Before the first of two files is written.
     _require_mail(mail)
     _require_chargers(settings, account, values.get("charge_points") or ())
+    if mail:
+        mail_addresses(settings)
     set_account(settings.tags_file, bound_accounts(settings), account, values)
     if mail:
         set_mail_of_account(settings.operator_file, account, [text for text in mail if text])
