@@ -47,6 +47,8 @@ COMMANDS = {
         "not_reachable": "{charge_point} ist gerade nicht verbunden.",
         "read_all": "Alle Einstellungen lesen",
         "read_hint": "Die Wallbox antwortet nach einigen Sekunden.",
+        "not_to_ask": "Nach den Quellen soll man {model} nicht nach Einstellungen fragen: Sie "
+        "startet danach neu, oder sie antwortet nicht.",
         "nothing_read": "Noch nichts gelesen.",
         "key": "Einstellung",
         "value": "Wert",
@@ -114,6 +116,8 @@ COMMANDS = {
         "not_reachable": "{charge_point} is not connected just now.",
         "read_all": "Read all settings",
         "read_hint": "The charger answers after some seconds.",
+        "not_to_ask": "According to its sources, {model} should not be asked for its settings: it "
+        "restarts, or does not answer.",
         "nothing_read": "Nothing read yet.",
         "key": "Setting",
         "value": "Value",

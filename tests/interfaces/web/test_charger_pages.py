@@ -460,6 +460,52 @@ def test_the_configuration_is_read_changed_and_read_back(listing: Server) -> Non
             assert (refused.status, bool(error_of(refused.text, "key"))) == (422, True)
 
 
+def test_a_setting_is_offered_as_its_model_allows_and_the_charger_says(home: Home) -> None:
+    models = {"slow": "Easee Home", "fixed": "go-e Gemini", "shy": "ABB Terra AC"}
+    entries = {name: {"auth": "none", "model": model} for name, model in models.items()}
+    write(home, **entries, stern={"auth": "none"})
+    server = Server(home, SHOCPP_LANG="en")
+    admin = PageBrowser(server)
+
+    def offered(name: str) -> dict[str, str]:
+        forms = admin.forms(f"/chargers/{name}/configuration")
+        return {
+            form.fields["key"]: form.fields["value"]
+            for form in forms
+            if form.fields.get("form_id", "").startswith("offer")
+        }
+
+    def read(charger: Charger, unique_id: str, _: dict[str, Any]) -> None:
+        is_readonly = charger.name == "stern"
+        listed = [
+            {"key": "MeterValueSampleInterval", "value": "900", "readonly": is_readonly},
+            {"key": "MeterValuesSampledData", "value": "", "readonly": is_readonly},
+        ]
+        charger.send([3, unique_id, {"configurationKey": listed}])
+
+    try:
+        assert offered("slow") == {"MeterValueSampleInterval": "30"}
+        assert offered("fixed") == {"MeterValueSampleInterval": "10"}
+        assert (offered("shy"), offered("stern")) == ({}, {})
+        for name in (*models, "stern"):
+            path = f"/chargers/{name}/configuration"
+            assert ("should not be asked" in admin.text(path)) == (name == "shy")
+            with Charger(server, name, GetConfiguration=read) as charger:
+                charger.boot()
+                assert admin.post(admin.form(path, f"{path}/read")).status == 303
+                wait_for(lambda path=path: "Last read" in admin.text(path))
+        wanted = "Energy.Active.Import.Register,Power.Active.Import,Current.Import"
+        assert offered("slow") == {
+            "MeterValueSampleInterval": "30",
+            "MeterValuesSampledData": wanted,
+        }
+        assert offered("fixed") == {"MeterValueSampleInterval": "10"}
+        # It reports to be a go-e, and calls both read-only.
+        assert offered("stern") == {}
+    finally:
+        server.kill()
+
+
 def test_frames_are_paged_and_escaped(listing: Server) -> None:
     admin, path = PageBrowser(listing), "/chargers/garage/frames"
     with Charger(listing, "garage") as garage:

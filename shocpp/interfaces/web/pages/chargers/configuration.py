@@ -13,9 +13,10 @@ from shocpp.admission.listing import KnownCharger
 from shocpp.admission.people.roles import COMMAND, Person
 from shocpp.calls.page.commands import read_values, set_value
 from shocpp.charger_models.live_power import offered_settings
-from shocpp.charger_models.model import UNLISTED
+from shocpp.configuration.charger_models import charger_models
 from shocpp.errors import UsageError
-from shocpp.interfaces.web.pages.chargers.charger_pages import ChargerPages, path_of
+from shocpp.interfaces.web.pages.chargers.charger_pages import path_of
+from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets
 from shocpp.interfaces.web.pages.form_pages import ReturnedForm, WrongField
 from shocpp.store.database import Database
 from shocpp.store.listings.views import rows_at
@@ -32,7 +33,7 @@ class ValueLine(NamedTuple):
     can_change: bool
 
 
-class Configuration(ChargerPages):
+class Configuration(LoginSheets):
     """The configuration of a charger."""
 
     def add_to(self, app: Flask) -> None:
@@ -48,7 +49,9 @@ class Configuration(ChargerPages):
             charger = self.charger(db, charge_point)
             rows = rows_at(db, "configuration_values", charger.charge_point_id)
             calls = self.calls(db, charger)
+        model = charger_models().model(self.model_of(charger))
         writable = [row["key"] for row in rows if row["known"] and row["readonly"] == 0]
+        refused = {row["key"].casefold() for row in rows if row["known"] == 0 or row["readonly"]}
         values = {row["key"].casefold(): row["value"] for row in rows}
         key = request.args.get("key", "")
         return self.page(
@@ -62,12 +65,14 @@ class Configuration(ChargerPages):
             key=key,
             value=values.get(key.casefold()) or "",
             lines=[self._line_of(row) for row in sorted(rows, key=lambda row: row["key"].lower())],
-            # The charger itself says whether it takes them; its model need not be known.
+            # The model bounds them, and the charger itself may refuse what its model has.
             offered=[
                 setting
-                for setting in offered_settings(UNLISTED, writable)
-                if values.get(setting.key.casefold()) != setting.value
+                for setting in offered_settings(model, writable)
+                if setting.key.casefold() not in refused
+                and values.get(setting.key.casefold()) != setting.value
             ],
+            unasked="" if model.takes_questions else model.title,
             last_read=self.moment(max((row["read_at"] or "" for row in rows), default="") or None),
             calls=calls,
         )
