@@ -28,6 +28,11 @@ CHARGERS = {
         "model": "Modell",
         "model_hint": "Dann steht auf dem Blatt, was in welches Feld gehört.",
         "other_model": "Anderes Modell",
+        "cannot_connect": "Mit diesem Modell geht es nicht: {obstacle} Ist deine anders, wähle "
+        "„Anderes Modell“.",
+        "stays_empty": "Nach den Quellen bleibt bei diesem Modell das Feld für das Passwort leer. "
+        "Lass sie ohne Passwort zu, oder wähle „Anderes Modell“.",
+        "field_is_empty": "Nach den Quellen bleibt bei {model} das Feld für das Passwort leer.",
         "admit": "Aufnehmen",
         "refused": "Abgewiesen",
         "refused_all": "Alle {count} zeigen",
@@ -125,6 +130,11 @@ CHARGERS = {
         "model": "Model",
         "model_hint": "Then the sheet says what goes into which field.",
         "other_model": "Another model",
+        "cannot_connect": "This model cannot do it: {obstacle} If yours is different, choose "
+        "“Another model”.",
+        "stays_empty": "According to its sources, the password field of this model stays empty. "
+        "Admit it without a password, or choose “Another model”.",
+        "field_is_empty": "According to its sources, the password field of {model} stays empty.",
         "admit": "Admit",
         "refused": "Refused",
         "refused_all": "Show all {count}",

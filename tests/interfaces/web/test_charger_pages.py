@@ -114,6 +114,39 @@ def test_a_charger_without_a_password_is_admitted_after_a_question(server: Serve
     assert status_of(server, "my box") == 101
 
 
+def test_a_model_whose_password_stays_empty_gets_none(server: Server) -> None:
+    admin = PageBrowser(server)
+    answer = admin.post(
+        admin.form("/chargers", "/chargers"), id="garage", model="Autel MaxiCharger"
+    )
+    question = answer.headers["Location"]
+    assert (answer.status, question) == (303, "/chargers/garage/open?model=Autel+MaxiCharger")
+    assert "the password field of Autel MaxiCharger stays empty" in admin.text(question)
+    assert not server.home.charge_points_file.exists()
+    assert confirm(admin, question).status == 303
+    assert entry(server, "garage") == {"auth": "none", "model": "Autel MaxiCharger"}
+    assert status_of(server, "garage") == 101
+    refused = confirm(admin, "/chargers/garage/password", model="Autel MaxiCharger")
+    assert (refused.status, "stays empty" in error_of(refused.text, "model")) == (422, True)
+    assert entry(server, "garage")["auth"] == "none"
+    with Charger(server, "garage") as garage:
+        garage.boot()
+        # It can get one by OCPP, which stands on the sheet all the same.
+        sheet = confirm(admin, "/chargers/garage/rotate", model="Autel MaxiCharger")
+        assert "leave it empty" in sheet.text
+        assert password_on(sheet)
+
+
+def test_a_model_that_cannot_connect_is_told_so_before_anything_is_written(server: Server) -> None:
+    admin = PageBrowser(server)
+    form = admin.form("/chargers", "/chargers")
+    for access in ("", "none"):
+        refused = admin.post(form, id="garage", model="Tesla Wall Connector 3", access=access)
+        assert (refused.status, "It has no OCPP." in error_of(refused.text, "model")) == (422, True)
+    assert not server.home.charge_points_file.exists()
+    assert admin.post(form, id="garage").status == 200
+
+
 def test_a_name_that_no_charger_can_have_is_refused(server: Server) -> None:
     admin = PageBrowser(server)
     form = admin.form("/chargers", "/chargers")

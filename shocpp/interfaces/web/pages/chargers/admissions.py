@@ -19,7 +19,9 @@ from shocpp.admission.people.roles import ADMINISTER, Person
 from shocpp.admission.removal import remove_charger
 from shocpp.calls.page.commands import TIMEOUT_S
 from shocpp.calls.placing import CallOptions
+from shocpp.charger_models.model import PasswordForm
 from shocpp.configuration.charge_points import NO_ALLOWLIST, load_allowlist_or_none
+from shocpp.configuration.charger_models import charger_models
 from shocpp.configuration.editing.charge_points import seen_charger
 from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.interfaces.web.pages.chargers.charger_pages import Choice, Question, path_of
@@ -104,7 +106,14 @@ class Admissions(LoginSheets):
         self, db: Database, person: Person, charger: KnownCharger, fields: dict[str, str]
     ) -> Response:
         """Make a password, and return the sheet with it."""
+        if self._stays_empty(fields.get("model", "")):
+            raise WrongField("model", self.words["stays_empty"])
         return self.new_login(db, person, charger, fields.get("model", ""), fields.get("seen", ""))
+
+    @staticmethod
+    def _stays_empty(model: str) -> bool:
+        """Return True if a model takes no password, as far as its sources say."""
+        return charger_models().model(model).password is PasswordForm.EMPTY
 
     def _ask_rotate(self, db: Database, charger: KnownCharger, _: Mapping[str, str]) -> Question:
         """Return the question before a password that is sent."""
@@ -162,12 +171,13 @@ class Admissions(LoginSheets):
 
     def _ask_open(self, db: Database, charger: KnownCharger, values: Mapping[str, str]) -> Question:
         """Return the question before a charger may connect without a password."""
-        words = self.words
+        words, model = self.words, values.get("model", "")
+        reason = (words["field_is_empty"].format(model=model),) if self._stays_empty(model) else ()
         return Question(
             words["ask_open"].format(charge_point=charger.name),
-            (*self._excluded(db, charger), *self._odd_name(charger), words["open_hint"]),
+            (*reason, *self._excluded(db, charger), *self._odd_name(charger), words["open_hint"]),
             words["admit_without"],
-            hidden={"model": values.get("model", "")},
+            hidden={"model": model},
             seen=self._seen(db, charger),
         )
 

@@ -25,6 +25,8 @@ from shocpp.store.database import Database
 QR_FIELDS = {Field.ADDRESS: "qr_address", Field.PASSWORD: "qr_password"}
 """The fields that a phone copies from a QR code."""
 
+PASSWORDS = (Field.PASSWORD, Field.PASSWORD_HEX)
+
 
 class TypedForm(NamedTuple):
     """The values for one form of the address; `firmware` says which one has it, mostly empty."""
@@ -120,13 +122,14 @@ class LoginSheets(ChargerPages):
         """Return the sheet with a password; the server forgets it with this answer."""
         guide = self.guide(charger, model, password)
         values = [value for form in guide.forms[:1] for value in form.values]
+        is_typed = any(value.field in PASSWORDS and value.value for value in values)
         return self.page(
             "charger_sheet.html",
             person,
             charger=charger,
             guide=guide,
             by_ocpp=by_ocpp,
-            password=password,
+            password="" if is_typed else password,
             path=path_of(charger.charge_point_id),
             codes=[
                 (self.words[QR_FIELDS[value.field]], value.value, qr_image(value.value))

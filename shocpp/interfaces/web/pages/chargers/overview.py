@@ -22,12 +22,14 @@ from shocpp.admission.listing import (
 from shocpp.admission.people.roles import ADMINISTER, COMMAND, Person
 from shocpp.calls.page.files import present_files
 from shocpp.calls.tiles import natural_order
+from shocpp.charger_models.model import PasswordForm
+from shocpp.configuration.charger_models import charger_models
 from shocpp.configuration.editing.charge_points import require_name
 from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.interfaces.web.pages.chargers.charger_pages import path_of
 from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, known_model, model_options
 from shocpp.interfaces.web.pages.chargers.refused import refused_lines
-from shocpp.interfaces.web.pages.form_pages import NO_FORM, ReturnedForm, line_of
+from shocpp.interfaces.web.pages.form_pages import NO_FORM, ReturnedForm, WrongField, line_of
 from shocpp.ocpp.identity import ANY
 from shocpp.store.database import Database
 
@@ -76,14 +78,18 @@ class Overview(LoginSheets):
             raise EditRefused("charger_name", name=name)
         if enrolment.is_listed(path, name):
             raise EditRefused("charger_listed", charge_point=name)
-        if fields.get("access") == "none":
+        model_name = known_model(fields.get("model", "")) or ""
+        model = charger_models().model(model_name)
+        if not model.can_connect():
+            obstacle = (model.obstacle or {}).get(self.language, "")
+            raise WrongField("model", self.words["cannot_connect"].format(obstacle=obstacle))
+        if fields.get("access") == "none" or model.password is PasswordForm.EMPTY:
             # Its page asks first.
-            model = known_model(fields.get("model", ""))
-            query = f"?{urlencode({'model': model})}" if model is not None else ""
+            query = f"?{urlencode({'model': model_name})}" if model_name else ""
             return path_of(name, f"/open{query}")
         charger = self.charger(db, name)
         seen = enrolment.seen_access(db, path, name)
-        return self.new_login(db, person, charger, fields.get("model", ""), seen)
+        return self.new_login(db, person, charger, model_name, seen)
 
     def _list(
         self, person: Person, returned: ReturnedForm = NO_FORM, status: int = 200
