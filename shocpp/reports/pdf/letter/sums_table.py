@@ -13,6 +13,7 @@ from shocpp.reports.pdf.letter.sums import (
 )
 from shocpp.reports.pdf.page import GREY, LINE, PALE, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import Subject
+from shocpp.reports.tables.cells import SOLAR
 
 TEXT_PT, TOTAL_PT = 9.0, 11.0
 LINE_HEIGHT, TOTAL_HEIGHT, SENTENCE_HEIGHT = 13.5, 25.0, 28.0
@@ -52,7 +53,12 @@ def draw_sums(sheet: Sheet, subject: Subject, height_below: float) -> None:
 
 def _about_rows(subject: Subject) -> str:
     """Return where the rows are, and that their amounts are rounded."""
-    if not subject.account.transactions:
+    is_empty = not subject.account.transactions
+    # Corrections of closed months are rows, too, but count as no transaction. Months that were
+    # closed before SOLAR print the same words for ever.
+    if subject.statement.snapshot_version >= SOLAR and subject.account.prices:
+        is_empty = False
+    if is_empty:
         return subject.label("nothing")
     annex = subject.label("rows_in_annex")
     if subject.account.total_ct is None:

@@ -190,6 +190,21 @@ def test_a_credit_is_positive_and_asks_for_nothing(tmp_path: Path) -> None:
     assert printed.codes() == []
 
 
+def test_a_month_of_corrections_alone_names_its_annex(tmp_path: Path) -> None:
+    """A reversal of a closed month and its replacement are two rows, and no transaction."""
+    rows = [
+        record(0, entry="reversal", consumed_wh=-33_250, amount_ct=-1_040),
+        record(1, entry="replacement", consumed_wh=10_000, amount_ct=313),
+    ]
+    account = account_of(rows, transactions=0)
+    first = letter(tmp_path, rows, account).first
+    assert "Summe: 0 Ladevorgänge -23,250 -7,27 Guthaben 7,27" in first
+    assert "Die Ladevorgänge stehen in der Anlage." in first
+    assert "keine Ladevorgänge" not in first
+    # As a month was printed that an older program has closed.
+    assert "keine Ladevorgänge" in letter(tmp_path, rows, account, snapshot_version=4).first
+
+
 def test_an_employee_gets_a_reimbursement_with_the_employers_name(tmp_path: Path) -> None:
     rows = rows_of(9)
     recipient = Recipient("Y", ("Street 1", "12045 Berlin"), "B-XY 123", "", "Company X GmbH")
