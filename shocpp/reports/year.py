@@ -46,13 +46,24 @@ class Line(NamedTuple):
     closed: int | None
     solar_wh: int | None = None
 
+    @property
+    def added_vat_ct(self) -> int:
+        """Return the VAT on net amounts, which is paid besides them."""
+        return 0 if self.total_ct is None else self.total_ct - (self.amount_ct or 0) - self.fees_ct
+
+    @property
+    def included_vat_ct(self) -> int:
+        """Return the VAT in gross amounts."""
+        return self.vat_ct - self.added_vat_ct
+
 
 class Year(NamedTuple):
     """The statement of a year.
 
     `lines` are in the order of accounts and months; an account that was renamed within the year has
     its last name there. `only` is the account that the statement is
-    for, or None for all accounts. `created_at` is UTC, ISO 8601.
+    for, or None for all accounts. `created_at` is UTC, ISO 8601. `has_employer` is True if the one
+    account is that of an employee.
     """
 
     year: int
@@ -62,6 +73,12 @@ class Year(NamedTuple):
     created_at: str
     version: str
     operator: Operator
+    has_employer: bool = False
+
+    @property
+    def names_vat(self) -> bool:
+        """Return True if the statement may name VAT, as those of the months."""
+        return self.operator.names_vat and not self.has_employer
 
     @property
     def has_solar(self) -> bool:
@@ -105,7 +122,13 @@ def year_statement(books: Books, year: int, only: str | None = None) -> Year:
         created_at=format_timestamp(now_ms()),
         version=__version__,
         operator=load_operator(settings.operator_file).operator,
+        has_employer=only is not None and _is_employee(books, chosen[-1].account_index),
     )
+
+
+def _is_employee(books: Books, account_index: int) -> bool:
+    """Return True if an account is that of an employee now."""
+    return bool(books.accounts.recipient(account_index).employer)
 
 
 def month_lines(books: Books, months: Iterable[Month], only: str | None = None) -> list[Line]:
@@ -183,15 +206,29 @@ _WORDS = {
     },
 }
 
+_FIRST_HEADERS = {
+    "de": ("Monat", "Mandant", "Vorgänge", "kWh", "EUR Energie", "EUR Grundpreis"),
+    "en": ("month", "account", "transactions", "kWh", "EUR energy", "EUR base fee"),
+}
+"""The titles of the columns that each year has, and below those of the columns behind them."""
+
 _CSV_HEADERS = {
-    "de": (
-        *("Monat", "Mandant", "Vorgänge", "kWh", "EUR Energie", "EUR Grundpreis", "EUR USt"),
-        *("EUR gesamt", "Abschluss"),
-    ),
-    "en": (
-        *("month", "account", "transactions", "kWh", "EUR energy", "EUR base fee", "EUR VAT"),
-        *("EUR total", "closing"),
-    ),
+    "de": {
+        "added": "EUR zuzüglich USt",
+        "surcharge": "EUR Zuschlag",
+        "total": "EUR gesamt",
+        "included": "EUR darin USt",
+        "closing": "Abschluss",
+        "solar": "kWh davon Solar",
+    },
+    "en": {
+        "added": "EUR plus VAT",
+        "surcharge": "EUR surcharge",
+        "total": "EUR total",
+        "included": "EUR VAT included",
+        "closing": "closing",
+        "solar": "kWh of which solar",
+    },
 }
 
 
@@ -225,26 +262,41 @@ def _sums(lines: tuple[Line, ...] | list[Line], language: str) -> str:
 
 def csv_of_year(statement: Year, language: str) -> Iterator[str]:
     """Yield the year as CSV for people, as in `csv_format.py`: one line per account and month."""
-    write = csv_lines(";" if language == "de" else ",")
-    solar_title = ("kWh davon Solar",) if language == "de" else ("kWh of which solar",)
-    titles = (*_CSV_HEADERS[language], *(solar_title if statement.has_solar else ()))
-    yield BYTE_ORDER_MARK + write(titles)
+    write, titles = csv_lines(";" if language == "de" else ","), _CSV_HEADERS[language]
+    added, included = added_column(statement), includes_vat(statement)
+    header = [*_FIRST_HEADERS[language]]
+    header += [titles[added]] if added else []
+    header += [titles["total"]]
+    header += [titles["included"]] if included else []
+    header += [titles["closing"]]
+    header += [titles["solar"]] if statement.has_solar else []
+    yield BYTE_ORDER_MARK + write(header)
     for line in statement.lines:
-        money = (line.amount_ct, line.fees_ct, line.vat_ct, line.total_ct)
+        money = [line.amount_ct, line.fees_ct]
+        money += [line.added_vat_ct] if added else []
+        money += [line.total_ct]
+        money += [line.included_vat_ct] if included else []
         amounts = ("" if ct is None else euro(ct, language) for ct in money)
         energy = kwh(line.wh, language)
-        cells = (
-            line.month,
-            text_cell(line.account),
-            line.transactions,
-            energy,
-            *amounts,
-            line.closed,
-        )
-        if statement.has_solar:
-            known = line.solar_wh
-            cells = (*cells, "–" if known is None else kwh(known, language))
-        yield write(cells)
+        known = "–" if line.solar_wh is None else kwh(line.solar_wh, language)
+        solar = (known,) if statement.has_solar else ()
+        account = text_cell(line.account)
+        yield write((line.month, account, line.transactions, energy, *amounts, line.closed, *solar))
+
+
+def added_column(statement: Year) -> str | None:
+    """Return `added` if VAT is added to net amounts, `surcharge` if it must not be named, or None.
+
+    With it, energy and base fee add up to the total.
+    """
+    if not any(line.added_vat_ct for line in statement.lines):
+        return None
+    return "added" if statement.names_vat else "surcharge"
+
+
+def includes_vat(statement: Year) -> bool:
+    """Return True if amounts include VAT that the statement may name."""
+    return statement.names_vat and any(line.included_vat_ct for line in statement.lines)
 
 
 def csv_machine_of_year(statement: Year) -> Iterator[str]:

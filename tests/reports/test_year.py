@@ -147,15 +147,55 @@ def test_a_year_as_text() -> None:
 
 
 def test_a_year_for_a_spreadsheet() -> None:
-    assert "".join(csv_of_year(YEAR, "de")).splitlines() == [
-        "\ufeffMonat;Mandant;Vorgänge;kWh;EUR Energie;EUR Grundpreis;EUR USt;EUR gesamt;Abschluss",
-        "2026-09;'=cmd;1;1,500;;0,00;0,00;;",
-        "2026-09;family-y;1;33,250;10,40;4,50;2,38;14,90;4",
-        "2026-10;family-y;12;-0,250;-0,08;0,00;-0,01;-0,08;",
+    header, *lines_of_csv = "".join(csv_of_year(YEAR, "de")).splitlines()
+    assert header.endswith(";kWh;EUR Energie;EUR Grundpreis;EUR gesamt;EUR darin USt;Abschluss")
+    assert lines_of_csv == [
+        "2026-09;'=cmd;1;1,500;;0,00;;0,00;",
+        "2026-09;family-y;1;33,250;10,40;4,50;14,90;2,38;4",
+        "2026-10;family-y;12;-0,250;-0,08;0,00;-0,08;-0,01;",
     ]
     assert "".join(csv_of_year(YEAR, "en")).splitlines()[2] == (
-        "2026-09,family-y,1,33.250,10.40,4.50,2.38,14.90,4"
+        "2026-09,family-y,1,33.250,10.40,4.50,14.90,2.38,4"
     )
+
+
+@pytest.mark.parametrize(
+    ("tax", "has_employer", "title"),
+    [
+        ("", False, "EUR zuzüglich USt"),
+        ("vat", False, "EUR zuzüglich USt"),
+        ("vat", True, "EUR Zuschlag"),
+        ("none", False, "EUR Zuschlag"),
+        ("small-business", False, "EUR Zuschlag"),
+    ],
+)
+def test_the_columns_of_a_year_add_up_to_the_total(
+    tax: str, has_employer: bool, title: str
+) -> None:
+    """300 + 300 ct net are 714 ct with 19 %; nobody names a tax without the right to it."""
+    net = Line("2026-09", 2, "family-y", 1, 10_000, 300, 300, 114, 714, None)
+    year = year_of(net)._replace(operator=NOBODY._replace(tax=tax), has_employer=has_employer)
+    assert "".join(csv_of_year(year, "de")).splitlines() == [
+        f"\ufeffMonat;Mandant;Vorgänge;kWh;EUR Energie;EUR Grundpreis;{title};EUR gesamt;Abschluss",
+        "2026-09;family-y;1;10,000;3,00;3,00;1,14;7,14;",
+    ]
+
+
+@pytest.mark.parametrize("tax", ["none", "small-business", "exempt"])
+def test_a_year_without_taxes_has_no_word_of_them(tax: str) -> None:
+    for language, word in (("de", "USt"), ("en", "VAT")):
+        year = YEAR._replace(operator=NOBODY._replace(tax=tax))
+        assert word not in "".join(csv_of_year(year, language))
+
+
+def test_the_year_of_an_employee_names_no_tax(office: Office) -> None:
+    assert year_statement(office.open_books(), 2023, "family-y").names_vat
+    tags = json.loads(office.settings.tags_file.read_text())
+    (own,) = (entry for entry in tags if entry["account"] == "family-y")
+    own["employer"] = "Company X"
+    office.settings.tags_file.write_text(json.dumps(tags))
+    assert not year_statement(office.open_books(), 2023, "family-y").names_vat
+    assert year_statement(office.open_books(), 2023).names_vat
 
 
 def test_a_year_for_programs() -> None:

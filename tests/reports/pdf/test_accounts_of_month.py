@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from shocpp.ledger.accounts import Recipient
+from shocpp.ledger.prices.taxes import Tax
 from shocpp.reports.pdf.overviews.month import pdf_of_accounts
 from shocpp.reports.statement import Statement, Sums
 from tests.world.pdf_statements import LETTERHEAD, pages_of, words_of
@@ -54,6 +55,17 @@ def test_the_solar_energy_of_a_month_has_a_column(tmp_path: Path) -> None:
     assert "2026-0001 3 1,000 0,250 17,50 zu zahlen" in words
     assert "2026-0002 3 1,000 – 7,32 zu zahlen" in words
     assert "Summe (2) 6 2,000 0,250 24,82" in words
+
+
+def test_amounts_with_vat_are_said_to_have_it(tmp_path: Path) -> None:
+    whole = month(1_750, 732)
+    taxed = whole.accounts[0]._replace(taxes=(Tax(1900, 1_471, 279, 1_750),))
+    note = "Beträge mit Umsatzsteuer, wo sie berechnet ist"
+    assert note not in words_of(printed(tmp_path, whole))
+    whole = whole._replace(accounts=(taxed, whole.accounts[1]))
+    assert note in words_of(printed(tmp_path, whole))
+    without = whole._replace(operator=whole.operator._replace(tax="none"))
+    assert "steuer" not in words_of(printed(tmp_path, without)).casefold()
 
 
 def test_an_open_month_is_provisional_and_has_no_numbers(tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ import pytest
 
 from shocpp.configuration.operator import Operator
 from shocpp.reports.pdf.overviews.year import pdf_of_year
+from shocpp.reports.pdf.page import RIGHT
 from shocpp.reports.year import Line, Year
 from tests.world.home import Home
-from tests.world.pdf_statements import LETTERHEAD, pages_of, words_of
+from tests.world.pdf_statements import LETTERHEAD, boxes_of, pages_of, words_of
 from tests.world.visits import say, start, stop
 
 
 def line(month: int, account: str = "family-y", **changed: int | None) -> Line:
-    """Return a month of 33.250 kWh and 17.50 EUR."""
-    made = Line(f"2026-{month:02}", 2, account, 3, 33_250, 1040, 350, 279, 1750, 7)
+    """Return a month of 33.250 kWh and 16.54 EUR."""
+    made = Line(f"2026-{month:02}", 2, account, 3, 33_250, 1040, 350, 264, 1654, 7)
     return made._replace(**changed)  # type: ignore[arg-type]
 
 
@@ -25,10 +26,12 @@ def printed(
     only: str | None = "family-y",
     language: str = "de",
     operator: Operator = LETTERHEAD,
+    has_employer: bool = False,
 ) -> list[str]:
     """Return the pages of a year with these lines as text."""
     created_at = "2027-01-02T08:00:00.000Z"
     statement = Year(2026, only, lines, "Europe/Berlin", created_at, "9.8.7", operator)
+    statement = statement._replace(has_employer=has_employer)
     file = folder / "year.pdf"
     file.write_bytes(pdf_of_year(statement, language))
     assert file.read_bytes() == pdf_of_year(statement, language)
@@ -40,9 +43,9 @@ def test_each_month_has_a_line_and_the_year_its_sum(tmp_path: Path) -> None:
     words = words_of([page])
     assert "Jahresabrechnung 2026" in words
     assert "Mandant: family-y" in words
-    assert "September 3 33,250 10,40 3,50 2,79 17,50 Nr. 7" in words
-    assert "Oktober 3 33,250 10,40 3,50 2,79 17,50 offen" in words
-    assert "Summe 6 66,500 20,80 7,00 5,58 35,00" in words
+    assert "September 3 33,250 10,40 3,50 2,64 16,54 Nr. 7" in words
+    assert "Oktober 3 33,250 10,40 3,50 2,64 16,54 offen" in words
+    assert "Summe 6 66,500 20,80 7,00 5,28 33,08" in words
     assert "Summe aller Mandanten" not in words
     assert "Steuernummer DE123456789" in words
     assert "Erstellt 02.01.2027 09:00, shocpp 9.8.7" in words
@@ -50,28 +53,28 @@ def test_each_month_has_a_line_and_the_year_its_sum(tmp_path: Path) -> None:
 
 
 def test_a_year_of_all_accounts_is_a_table_of_accounts_and_months(tmp_path: Path) -> None:
-    """company-x charges in September only: 33.250 kWh and 17.50 EUR; family-y also in October."""
+    """company-x charges in September only: 33.250 kWh and 16.54 EUR; family-y also in October."""
     lines = (line(9, "company-x"), line(9), line(10, closed=None))
     words = words_of(printed(tmp_path, *lines, only=None, language="en"))
     assert "Charging statement of the year 2026" in words
     assert "all accounts" in words
     assert "Feb Mar Apr May Jun Jul Aug no. 7 open Nov Dec Total" in words
     # The energy of September and October, and of the year; below it the amounts.
-    assert "family-y 33.250 33.250 66.500 17.50 17.50 35.00" in words
-    assert "company-x 33.250 33.250 17.50 17.50 family-y" in words
-    assert "Total of all accounts 66.500 33.250 99.750 35.00 17.50 52.50" in words
+    assert "family-y 33.250 33.250 66.500 16.54 16.54 33.08" in words
+    assert "company-x 33.250 33.250 16.54 16.54 family-y" in words
+    assert "Total of all accounts 66.500 33.250 99.750 33.08 16.54 49.62" in words
 
 
 def test_the_solar_energy_of_a_year_has_a_column_or_a_line_in_each_cell(tmp_path: Path) -> None:
     """Of October nobody knows it."""
     lines = (line(9, solar_wh=12_345), line(10, closed=None))
     words = words_of(printed(tmp_path, *lines))
-    assert "September 3 33,250 12,345 10,40 3,50 2,79 17,50 Nr. 7" in words
-    assert "Oktober 3 33,250 – 10,40 3,50 2,79 17,50 offen" in words
-    assert "Summe 6 66,500 12,345 20,80 7,00 5,58 35,00" in words
+    assert "September 3 33,250 12,345 10,40 3,50 2,64 16,54 Nr. 7" in words
+    assert "Oktober 3 33,250 – 10,40 3,50 2,64 16,54 offen" in words
+    assert "Summe 6 66,500 12,345 20,80 7,00 5,28 33,08" in words
     table = words_of(printed(tmp_path, *lines, only=None))
     assert "kWh (davon Solar)" in table
-    assert "family-y 33,250 33,250 66,500 (12,345) – (12,345) 17,50 17,50 35,00" in table
+    assert "family-y 33,250 33,250 66,500 (12,345) – (12,345) 16,54 16,54 33,08" in table
 
 
 def test_forty_accounts_have_their_table_on_two_pages(tmp_path: Path) -> None:
@@ -109,7 +112,7 @@ def test_a_month_without_a_price_among_others_has_no_amount(tmp_path: Path) -> N
     free = line(10, amount_ct=None, fees_ct=0, vat_ct=0, total_ct=None)
     words = words_of(printed(tmp_path, line(9), free))
     assert "Oktober 3 33,250 – – – – Nr. 7" in words
-    assert "Summe 6 66,500 10,40 3,50 2,79 17,50" in words
+    assert "Summe 6 66,500 10,40 3,50 2,64 16,54" in words
 
 
 def test_a_year_without_transactions_says_so(tmp_path: Path) -> None:
@@ -146,12 +149,44 @@ def test_twelve_bars_have_their_months_and_their_figures(tmp_path: Path) -> None
 def test_a_year_without_vat_does_not_name_it(tmp_path: Path, tax: str) -> None:
     operator = LETTERHEAD._replace(tax=tax)
     words = words_of(printed(tmp_path, line(9), line(10), operator=operator))
-    assert "September 3 33,250 10,40 3,50 17,50 Nr. 7" in words
-    assert "Umsatzsteuer" not in words
+    assert "September 3 33,250 10,40 3,50 2,64 16,54 Nr. 7" in words
+    assert "USt" not in words
+    assert "Zuschlag" in words
     assert ("Steuernummer" in words) == (tax != "none")
 
 
 def test_a_year_whose_prices_have_no_vat_has_no_column_of_it(tmp_path: Path) -> None:
     words = words_of(printed(tmp_path, line(9, vat_ct=0, total_ct=1390)))
     assert "September 3 33,250 10,40 3,50 13,90 Nr. 7" in words
-    assert "Umsatzsteuer" not in words
+    assert "USt" not in words
+
+
+def test_the_year_of_an_employee_has_no_word_of_taxes(tmp_path: Path) -> None:
+    words = words_of(printed(tmp_path, line(9), has_employer=True))
+    assert "Zuschlag" in words
+    assert "USt" not in words
+    assert "teuer" not in words
+
+
+def test_vat_that_amounts_include_stands_behind_the_total(tmp_path: Path) -> None:
+    """10.40 + 3.50 are 13.90 EUR gross; 13.90 / 1.19 = 11.68 net and 2.22 VAT."""
+    words = words_of(printed(tmp_path, line(9, vat_ct=222, total_ct=1390)))
+    assert "Gesamt darin" in words
+    assert "September 3 33,250 10,40 3,50 13,90 2,22 Nr. 7" in words
+    assert "zuzüglich" not in words
+
+
+def test_the_table_of_a_year_says_that_amounts_include_vat(tmp_path: Path) -> None:
+    note = "Beträge sind mit Umsatzsteuer, wo sie berechnet ist."
+    assert note in words_of(printed(tmp_path, line(9), only=None))
+    assert note not in words_of(printed(tmp_path, line(9, vat_ct=0, total_ct=1390), only=None))
+    operator = LETTERHEAD._replace(tax="none")
+    assert note not in words_of(printed(tmp_path, line(9), only=None, operator=operator))
+
+
+def test_all_columns_of_a_year_stay_on_the_page(tmp_path: Path) -> None:
+    """Solar energy, and VAT on net amounts in one month, in gross amounts in another."""
+    gross = line(10, vat_ct=222, total_ct=1390)
+    printed(tmp_path, line(9, solar_wh=12_345), gross)
+    boxes = boxes_of(tmp_path / "year.pdf")
+    assert max(box[2] for box in boxes) < RIGHT

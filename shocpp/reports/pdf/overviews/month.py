@@ -108,8 +108,10 @@ class _Accounts:
         self._note()
 
     def _note(self) -> None:
-        """Draw the energy that no account pays, if there is any."""
+        """Draw that amounts include VAT, and the energy that no account pays, if there is any."""
         sheet, statement, parts = self._sheet, self._statement, []
+        if any(sums.taxes and statement.names_vat(sums) for sums in statement.accounts):
+            parts.append(self._words["with_vat"])
         if statement.unassigned_wh:
             energy = grouped_kwh(statement.unassigned_wh, self._language)
             parts.append(self._words["unassigned"].format(energy))
@@ -205,6 +207,7 @@ _WORDS = {
         "to_pay": "zu zahlen",
         "credit": "Guthaben",
         "reimbursement": "Erstattung",
+        "with_vat": "Beträge mit Umsatzsteuer, wo sie berechnet ist",
         "unassigned": "nicht zugeordnet: {} kWh",
         "under_review": "in Prüfung: {}",
         "column_account": "Mandant",
@@ -227,6 +230,7 @@ _WORDS = {
         "to_pay": "to pay",
         "credit": "credit",
         "reimbursement": "reimbursement",
+        "with_vat": "amounts include VAT where it is charged",
         "unassigned": "not assigned: {} kWh",
         "under_review": "under review: {}",
         "column_account": "Account",

@@ -33,7 +33,7 @@ from shocpp.reports.pdf.page import (
     SMALL_PT,
     Sheet,
 )
-from shocpp.reports.year import Line, Year, solar_of
+from shocpp.reports.year import Line, Year, added_column, includes_vat, solar_of
 
 ROW_HEIGHT = 12.5
 BARS_HEIGHT, LEAST_BARS_HEIGHT = 60.0, 20.0
@@ -66,7 +66,15 @@ def pdf_of_year(statement: Year, language: str) -> bytes:
     else:
         _Months(sheet, statement, language).draw()
     _draw_chart(sheet, statement, language)
-    draw_end(sheet, statement.operator, label("year_note"), label)
+    note = label("year_note")
+    # The table of all accounts has totals alone.
+    if (
+        statement.only is None
+        and statement.names_vat
+        and any(line.vat_ct for line in statement.lines)
+    ):
+        note += f" {label('year_vat')}"
+    draw_end(sheet, statement.operator, note, label)
     return sheet.finish(
         lambda page, pages: draw_footer(sheet, state, label("page", page=page, pages=pages))
     )
@@ -82,7 +90,11 @@ def _draw_head(sheet: Sheet, statement: Year, created: str, label: Label) -> Non
     """Draw the letterhead and the facts on the first page."""
     account = f"{label('account')}: {statement.only}" if statement.only else label("all_accounts")
     title = label("year_title", f"{statement.year:04}")
-    draw_letterhead(sheet, statement.operator, title, account, label)
+    operator = statement.operator
+    # As the letter of a month: that of an employee has no word about taxes.
+    if statement.has_employer:
+        operator = operator._replace(tax="none")
+    draw_letterhead(sheet, operator, title, account, label)
     creation: Fact = (label("created"), [f"{created}, shocpp {statement.version}"])
     state: Fact = (label("status"), [_state(statement, label)])
     draw_facts(sheet, [creation], [state])
@@ -114,20 +126,13 @@ class _Months:
     def __init__(self, sheet: Sheet, statement: Year, language: str) -> None:
         """Choose the columns; those of money are left out if no month has a price.
 
-        That of VAT is there only if the operator names VAT, and some month has it.
+        With the VAT on net amounts, or a surcharge where no tax may be named, the amounts add up to
+        the total. VAT that they include has a column behind it.
         """
         self._sheet, self._statement, self._language = sheet, statement, language
         self._label = label_of(language)
         has_money = any(line.total_ct is not None for line in statement.lines)
-        has_vat = statement.operator.names_vat and any(line.vat_ct for line in statement.lines)
-        columns = _columns(self._label, has_money=has_money, has_vat=has_vat)
-        if statement.has_solar:
-            columns = (
-                *columns[:3],
-                Column("solar_", self._label("solar_"), 75, right=True),
-                *columns[3:],
-            )
-        self._grid = Grid(sheet, columns)
+        self._grid = Grid(sheet, _columns(statement, self._label, has_money=has_money))
 
     def draw(self) -> None:
         """Draw the months, all on the same page, and their sum."""
@@ -172,8 +177,10 @@ class _Months:
         money = {
             "amount_": sum(line.amount_ct or 0 for line in priced),
             "fees_": sum(line.fees_ct for line in priced),
-            "vat_": sum(line.vat_ct for line in priced),
+            "added_": sum(line.added_vat_ct for line in priced),
+            "surcharge_": sum(line.added_vat_ct for line in priced),
             "total_": sum(line.total_ct or 0 for line in priced),
+            "included_": sum(line.included_vat_ct for line in priced),
         }
         amounts = {
             key: grouped_euro(ct, self._language) if priced else "–" for key, ct in money.items()
@@ -181,14 +188,23 @@ class _Months:
         return cells | amounts
 
 
-def _columns(label: Label, *, has_money: bool, has_vat: bool) -> tuple[Column, ...]:
-    """Return the columns of the tables; the last one has the number of the month's closing."""
-    vat = ("vat_",) if has_vat else ()
-    money = ("amount_", "fees_", *vat, "total_") if has_money else ()
-    return (
+def _columns(statement: Year, label: Label, *, has_money: bool) -> tuple[Column, ...]:
+    """Return the columns of the table; the last one has the number of the month's closing."""
+    added = added_column(statement)
+    money = [
+        *("amount_", "fees_"),
+        *([f"{added}_"] if added else []),
+        "total_",
+        *(["included_"] if includes_vat(statement) else []),
+    ]
+    columns = (
         Column("month_", label("month_"), 120),
         Column("transactions_", label("transactions_"), 100, right=True),
         Column("energy_", label("energy_"), 110, right=True),
-        *(Column(key, label(key), 85, right=True) for key in money),
+        *([Column("solar_", label("solar_"), 75, right=True)] if statement.has_solar else []),
+        *(Column(key, label(key), 85, right=True) for key in (money if has_money else ())),
         Column("closing_", label("closing_"), 90, indent=14),
     )
+    # Many columns share the width of the page.
+    scale = min(1, (RIGHT - LEFT) / sum(column.width for column in columns))
+    return tuple(column._replace(width=column.width * scale) for column in columns)
