@@ -15,6 +15,7 @@ from shocpp.configuration.editing.accounts import NewCard, add_card
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import Unreachable, UsageError
 from shocpp.ledger.accounts import Accounts, id_tag_key
+from shocpp.ledger.transactions import CARD_LEARNED
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import AuthorizationRequested, TransactionStarted
 from shocpp.settings import Settings
@@ -121,7 +122,7 @@ def require_account(db: Database, settings: Settings, account: str) -> None:
 
 
 def learn_card(
-    db: Database, settings: Settings, id_tag: str, account: str, decider: Decider
+    db: Database, settings: Settings, id_tag: str, account: str, learned_by: str
 ) -> Learned:
     """Write a card into tags.json, and book to its account the energy that it has charged.
 
@@ -132,6 +133,7 @@ def learn_card(
     key = id_tag_key(id_tag)
     # Its transactions may be at any Charge Point.
     with db.writing(keys=EVERYTHING):
+        decider = Decider(learned_by, CARD_LEARNED)
         assigned_by = f"{decider.by}: {decider.why}"
         open_transactions = transactions.reassign_open(db, key, owner, assigned_by)
         unassigned = [str(number) for number in records.unassigned_of(db, key)]

@@ -70,7 +70,7 @@ GERMAN = {
     # Databases store this text, so its wording cannot change.
     "no card told: default tag": "keine Karte genannt: Standardkarte",
     # Decisions of people, and files
-    "assigned by {}": "zugeordnet von {}",
+    "its card was learned": "die Karte wurde angelernt",
     "ended by hand": "von Hand beendet",
     "energy past the books": "nicht erfasste Energie",
     "estimated from its last reading": "aus dem letzten Zählerstand geschätzt",
@@ -89,13 +89,17 @@ GERMAN = {
 from the sources, so that none is forgotten."""
 
 FORMER = {
+    "assigned by {}": "zugeordnet von {}",
     "the stop reading lies below the start, but not low": "der Endstand liegt unter dem "
     "Anfangsstand, ist aber nicht niedrig",
 }
 """The German form of texts that only databases of older versions have."""
 
-GERMAN_WHY = {"its stop arrived": "das Ende ist noch eingetroffen"}
-"""The German form of the reason for which the server itself decides."""
+GERMAN_WHY = {
+    "its stop arrived": "das Ende ist noch eingetroffen",
+    "its card was learned": GERMAN["its card was learned"],
+}
+"""The German form of reasons that no person has written."""
 
 STOP_REASONS = {
     "de": {
@@ -153,7 +157,9 @@ def _pattern(english: str) -> re.Pattern[str]:
     return re.compile(before + name + after)
 
 
-_PATTERNS = [(_pattern(english), german) for english, german in GERMAN.items() if "{}" in english]
+_PATTERNS = [
+    (_pattern(english), german) for english, german in (GERMAN | FORMER).items() if "{}" in english
+]
 
 
 # A statement repeats a few phrases in many rows, and one with a number tries every pattern.

@@ -32,7 +32,7 @@ from shocpp.ledger.own_readings import (
 from shocpp.ledger.record import ENERGY_UNKNOWN, MOST_WH, OVERLAPS, RESTARTED, Record
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
-from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction
+from shocpp.ledger.transactions import CARD_LEARNED, DEFAULT_TAG_USED, Transaction
 from shocpp.ocpp.facts import Reading, TransactionStopped
 
 MUCH_WH = 500
@@ -69,7 +69,8 @@ def book_stop(
     if transaction and DEFAULT_TAG_USED in transaction.flags:
         flags.append(DEFAULT_TAG_USED)
     if transaction and transaction.assigned_by:
-        flags.append(f"assigned by {transaction.assigned_by}")
+        # Not by whom: that may be the user of a computer, and the flag is printed on statements.
+        flags.append(CARD_LEARNED)
     reviews = [match.unmatched] if match.unmatched else []
     registers = registers_of(selection.readings)
     # A large battery may exceed the usual cap. A small cap is a wish of the owner: readings above

@@ -15,6 +15,12 @@ from shocpp.ocpp.facts import TransactionStarted
 DEFAULT_TAG_USED = "no card told: default tag"
 """The flag of a transaction whose charger sent no id tag and has a default tag."""
 
+CARD_LEARNED = "its card was learned"
+"""The reason for which energy of an unknown card was booked to an account, also as a flag.
+
+Databases store this text, so its wording cannot change; `phrases` has its German form.
+"""
+
 _KEYS = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _SEPARATORS = str.maketrans("", "", ":- \t\r\n")
 

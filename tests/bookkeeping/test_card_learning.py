@@ -11,6 +11,8 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from shocpp.bookkeeping.card_learning import unknown_cards
+from shocpp.language.phrases import decided_why
+from shocpp.ledger.transactions import CARD_LEARNED
 from shocpp.store.database import open_database
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
@@ -113,8 +115,11 @@ def test_a_learned_card_takes_its_earlier_energy_to_its_account(home: Home, serv
         ("unassigned", 0),
     ]
     ((flags,),) = home.query("SELECT flags FROM accounting ORDER BY number DESC LIMIT 1")
-    assert "assigned by " in flags
-    assert ": card learned" in flags
+    # Statements print it, so no user of the computer is in it.
+    assert flags == CARD_LEARNED
+    assert decided_why(CARD_LEARNED, "de") == "die Karte wurde angelernt"
+    reasons = home.query("SELECT DISTINCT decided_why FROM accounting WHERE decided_by IS NOT NULL")
+    assert reasons == [(CARD_LEARNED,)]
     assert home.query("SELECT * FROM review") == []
 
 

@@ -66,7 +66,7 @@ def spend_a_month(office: Office) -> None:
     (gap,) = office.query("SELECT number FROM review WHERE number LIKE 'G%' LIMIT 1")
     (orphan,) = office.query("SELECT number FROM review WHERE reason LIKE 'orphaned%'")
     assign(db, settings, gap, "company-x", ANNA)
-    learn_card(db, settings, "unknown", "family-y", ANNA)
+    learn_card(db, settings, "unknown", "family-y", "anna")
     dismiss(db, settings, orphan, ANNA)
     correct(db, settings, "1", Measured(consumed_wh=1_500, end_wh=11_500), None, ANNA)
     close(Books(db, settings), Month(2023, 9), "anna", unpriced=True)

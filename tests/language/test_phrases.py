@@ -14,7 +14,7 @@ from shocpp.language.phrases import FORMER, GERMAN, STOP_REASONS, entry, masked,
 from shocpp.ledger.decisions import ENDED_BY_HAND
 from shocpp.ledger.missing_start import START_ASSUMED, START_DECODED, START_IN_STOP
 from shocpp.ledger.record import ENERGY_UNKNOWN, OVERLAPS, RESTARTED, SECOND_STOP
-from shocpp.ledger.transactions import DEFAULT_TAG_USED
+from shocpp.ledger.transactions import CARD_LEARNED, DEFAULT_TAG_USED
 from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from tests.world.machine import ROOT
 
@@ -26,6 +26,7 @@ FROM_ELSEWHERE = {
     RESTARTED,
     SECOND_STOP,
     DEFAULT_TAG_USED,
+    CARD_LEARNED,
     ENDED_BY_HAND,
     ENERGY_UNKNOWN,
     START_ASSUMED,
@@ -109,7 +110,8 @@ def test_no_german_form_is_of_a_reason_that_no_longer_exists() -> None:
 
 
 def test_a_reason_of_an_older_version_has_its_german_form() -> None:
-    assert [phrase(english, "de") for english in FORMER] == list(FORMER.values())
+    for english, german in FORMER.items():
+        assert phrase(english.format("anna"), "de") == german.format("anna")
 
 
 def test_the_collection_finds_reasons_of_each_form_of_code() -> None:

@@ -25,6 +25,7 @@ from shocpp.ledger.matching import (
 from shocpp.ledger.missing_start import START_ASSUMED, START_IN_STOP, BookedInterval
 from shocpp.ledger.record import ENERGY_UNKNOWN, Record, late_record
 from shocpp.ledger.transactions import (
+    CARD_LEARNED,
     DEFAULT_TAG_USED,
     KeyedStart,
     StartRows,
@@ -1336,7 +1337,7 @@ def booked(**changed: object) -> Record:
 
 def test_a_transaction_assigned_by_a_human_has_a_flag() -> None:
     assert booked().flags == ()
-    assert booked(assigned_by="anna: her card").flags == ("assigned by anna: her card",)
+    assert booked(assigned_by="anna: her card").flags == (CARD_LEARNED,)
 
 
 @pytest.mark.parametrize(

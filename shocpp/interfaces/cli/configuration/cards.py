@@ -226,7 +226,6 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
     Example: shocpp cards learn --account family-y -c garage
     """
     from shocpp.bookkeeping.card_learning import learn_card, require_account, unknown_cards
-    from shocpp.bookkeeping.review import Decider
     from shocpp.calls.addressing import SEE, only_connected, resolve_identity
     from shocpp.store.charge_points.connections import connected
 
@@ -243,9 +242,7 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
             if card.account is None:
                 break
             click.echo(one_line(f"{card.id_tag} already belongs to {card.account}"), err=True)
-        learned = learn_card(
-            db, settings, card.id_tag, account, Decider(user_name(), "card learned")
-        )
+        learned = learn_card(db, settings, card.id_tag, account, user_name())
     click.echo(one_line(f"{card.id_tag} is {account}'s card now"))
     print_entries(learned.made)
     if learned.open_transactions:

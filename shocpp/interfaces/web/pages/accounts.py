@@ -20,7 +20,6 @@ from shocpp.admission.people.secret_texts import new_secret
 from shocpp.bookkeeping.card_learning import learn_card, recent_unknown_cards
 from shocpp.bookkeeping.configuration.accounts import add_account, can_be_removed
 from shocpp.bookkeeping.configuration.renaming import rename_account
-from shocpp.bookkeeping.review import Decider
 from shocpp.calls.page.files import present_files
 from shocpp.clock import now_ms
 from shocpp.configuration.editing.accounts import (
@@ -295,8 +294,7 @@ class AccountPages(FormPages):
         id_tag = presented.get(fields.get("card", "")) if person.may(COMMAND) else None
         if id_tag is None:
             raise WrongField("", self.words["gone"])
-        decider = Decider(person.name, "card learned")
-        learn_card(db, self._settings, id_tag, account.name, decider)
+        learn_card(db, self._settings, id_tag, account.name, person.name)
 
     def _card(self, account: Account, fields: Mapping[str, str]) -> str:
         """Return the number of the card that a form names."""

@@ -17,7 +17,6 @@ from shocpp.admission.people.roles import ADMINISTER, Person
 from shocpp.admission.remedies import refused_attempts
 from shocpp.bookkeeping.card_learning import UnknownCard, learn_card, recent_unknown_cards
 from shocpp.bookkeeping.configuration.accounts import add_account, remove_account
-from shocpp.bookkeeping.review import Decider
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.setup_steps import (
     ACCOUNT,
@@ -182,7 +181,7 @@ class SetupPages(FormPages):
             raise WrongField("", self.words["gone"])
         name = line_of(fields, "card_name", self.words)
         account = self._account(db, fields, has_own=bool(own_accounts(accounts)))
-        learn_card(db, settings, card.id_tag, account, Decider(person.name, "card learned"))
+        learn_card(db, settings, card.id_tag, account, person.name)
         if name:
             bound = transactions.account_names(db)
             set_card(settings.tags_file, bound, NewCard(account, card.id_tag, name))
