@@ -81,6 +81,7 @@ KEYS = (
     "rises_in",  # to_a, seconds
     "shares",  # cars, total_a, where
     "unbalance",  # limit_a, unbalance_a
+    "waits_priority",  # cars
     "waits_turn",  # cars, minutes
 )
 """All keys, each with the values of its sentence; `where` is a group, or empty for the site."""
@@ -93,14 +94,15 @@ class Reasons:
         self._situation, self._sharing = situation, sharing
         # The cars that charge, by limit and phase.
         self._cars: Counter[tuple[str, int]] = Counter()
-        self._turn_ends_ms: int | None = None
+        # The same with the ends of their turns.
+        self._turns: list[tuple[Connector, int]] = []
         for connector in situation.facts.connectors:
             memory = situation.states[connector.key]
             if not memory.limit_ma or not situation.shares_current(connector):
                 continue
             ends_ms = turn_ends_ms(memory)
             if ends_ms is not None:
-                self._turn_ends_ms = min(self._turn_ends_ms or ends_ms, ends_ms)
+                self._turns.append((connector, ends_ms))
             for where in ("", *connector.groups):
                 self._cars.update((where, phase) for phase in phases_of(connector, memory))
 
@@ -201,13 +203,24 @@ class Reasons:
 
     def _without_room(self, connector: Connector) -> Reason:
         """Return the reason of a session that gets nothing."""
-        if self._turn_ends_ms is None:
+        before = [turn for turn in self._turns if self._is_beside(connector, turn[0])]
+        if not before:
             return Reason("no_room")
+        cars = max(self._cars["", phase] for phase in connector.phases)
+        ends_ms = [ends_ms for one, ends_ms in before if one.priority <= connector.priority]
+        if not ends_ms:
+            return Reason("waits_priority", {"cars": cars})
         now_ms = self._situation.now_ms
         waits_since_ms = self._situation.states[connector.key].waiting_since_ms or now_ms
-        turn_ms = max(self._turn_ends_ms, waits_since_ms + TURN_MS) - now_ms
-        cars = max(self._cars["", phase] for phase in connector.phases)
+        turn_ms = max(min(ends_ms), waits_since_ms + TURN_MS) - now_ms
         return Reason("waits_turn", {"cars": cars, "minutes": max(ceil(turn_ms / 60_000), 1)})
+
+    def _is_beside(self, connector: Connector, other: Connector) -> bool:
+        """Return True if two connectors share a phase of a limit."""
+        rules, states = self._situation.rules, self._situation.states
+        is_behind_same = rules.limit_ma is not None or {*connector.groups} & {*other.groups}
+        phases = phases_of(other, states[other.key])
+        return bool(is_behind_same) and not {*connector.phases}.isdisjoint(phases)
 
 
 def _amperes(current_ma: int) -> int:

@@ -13,7 +13,7 @@ REASONS = {
         "asleep": "das Auto lädt nach einer Pause nicht weiter; steck es neu an, oder wecke es",
         "awaits_meter": "{to_a} A sind möglich, sobald der Zähler neue Werte meldet",
         "awaits_others": "{to_a} A sind möglich, sobald andere Wallboxen weniger nehmen",
-        "away": "die Wallbox ist nicht verbunden; nach höchstens 15 min gilt in ihr das Limit ohne "
+        "away": "die Wallbox ist nicht verbunden; nach höchstens 25 min gilt in ihr das Limit ohne "
         "Server",
         "base": "hier lädt kein Auto",
         "chosen": "von Hand gewählt",
@@ -57,6 +57,8 @@ REASONS = {
         "switching": "wechselt auf {phases} Phasen; weiter in {time}",
         "switching_to_one": "wechselt auf eine Phase; weiter in {time}",
         "unbalance": "mehr würde die Phasen zu ungleich belasten (höchstens {unbalance_a} A)",
+        "waits_priority": "{cars} Autos mit Vorrang laden gerade",
+        "waits_priority_of_one": "ein Auto mit Vorrang lädt gerade",
         "waits_turn": "{cars} Autos laden gerade; dieses ist in etwa {minutes} min dran",
         "waits_turn_of_one": "ein anderes Auto lädt gerade; dieses ist in etwa {minutes} min dran",
     },
@@ -64,7 +66,7 @@ REASONS = {
         "asleep": "the car does not go on after a pause; plug it in again, or wake it",
         "awaits_meter": "{to_a} A are possible once the meter reports new values",
         "awaits_others": "{to_a} A are possible as soon as other chargers take less",
-        "away": "the charger is not connected; within 15 minutes its limit without the server "
+        "away": "the charger is not connected; within 25 minutes its limit without the server "
         "is in force",
         "base": "no car charges here",
         "chosen": "chosen by hand",
@@ -108,6 +110,8 @@ REASONS = {
         "switching": "switches to {phases} phases; goes on in {time}",
         "switching_to_one": "switches to one phase; goes on in {time}",
         "unbalance": "more would load the phases too unequally (at most {unbalance_a} A)",
+        "waits_priority": "{cars} cars with a higher priority are charging",
+        "waits_priority_of_one": "a car with a higher priority is charging",
         "waits_turn": "{cars} cars are charging; the turn of this one is in about {minutes} min",
         "waits_turn_of_one": "another car is charging; the turn of this one is in about {minutes} "
         "min",
@@ -115,9 +119,12 @@ REASONS = {
 }
 """The sentence for each reason of `energy.reasons`, without its limit.
 
-`waits_turn_of_one` is a form of `waits_turn`, `paused` one of `chosen`, and `switching_to_one` one
-of `switching`. `time` is the time until the limit changes.
+`waits_turn_of_one` is a form of `waits_turn`, as are others of OF_ONE; `paused` is one of `chosen`,
+and `switching_to_one` one of `switching`. `time` is the time until the limit changes.
 """
+
+OF_ONE = ("waits_priority", "waits_turn")
+"""The reasons whose sentence has another form for one car."""
 
 STANDINGS = {
     "de": {
@@ -199,7 +206,7 @@ def reason_text(
     """
     key, values = reason
     limit = NO_LIMIT[language] if limit_ma is None else amperes(limit_ma, language)
-    form = "waits_turn_of_one" if key == "waits_turn" and values.get("cars") == 1 else key
+    form = f"{key}_of_one" if key in OF_ONE and values.get("cars") == 1 else key
     if key == "chosen" and limit_ma == 0:
         form = "paused"
     if key == "switching" and values.get("phases") == 1:

@@ -27,7 +27,7 @@ from shocpp.language.site import (
     stored_reason,
 )
 
-FORMS = {"waits_turn_of_one", "paused", "switching_to_one"}
+FORMS = {"waits_turn_of_one", "waits_priority_of_one", "paused", "switching_to_one"}
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
@@ -68,6 +68,12 @@ def test_both_languages_have_the_same_values_in_their_sentences() -> None:
             0,
             "0 A: ein anderes Auto lädt gerade; dieses ist in etwa 14 min dran",
             "0 A: another car is charging; the turn of this one is in about 14 min",
+        ),
+        (
+            Reason("waits_priority", {"cars": 1}),
+            0,
+            "0 A: ein Auto mit Vorrang lädt gerade",
+            "0 A: a car with a higher priority is charging",
         ),
         (
             Reason("base"),
