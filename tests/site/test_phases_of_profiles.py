@@ -48,7 +48,7 @@ def wanted(
     if charges and not is_single:
         profiles.append(installed(0, installed_phases, working, is_base=False))
     row = SiteCharger(1, "garage", "maker", "model", "1", 0, NOW_MS - 600_000, NOW_MS)
-    facts = ChargerFacts(row, of, profiles, has_told=True, ways=Ways(means))
+    facts = ChargerFacts(row, of, profiles, has_configuration=True, ways=Ways(means))
     connector = Connector(
         ("garage", 1),
         session=Session(7, NOW_MS - 600_000) if charges else None,

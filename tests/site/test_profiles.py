@@ -59,7 +59,7 @@ def charger(
     *profiles: InstalledProfile, choice: ProfileChoice = PLAIN, booted_ms: int = 0
 ) -> ChargerFacts:
     row = SiteCharger(1, "garage", "maker", "model", "1", booted_ms, NOW_MS - 600_000, NOW_MS)
-    return ChargerFacts(row, choice, profiles, has_told=True)
+    return ChargerFacts(row, choice, profiles, has_configuration=True)
 
 
 def connector(*profiles: InstalledProfile, charges: bool = True, **more: Any) -> Connector:
