@@ -339,7 +339,8 @@ def check(conf: SiteConf) -> None:
     rules = conf.rules
     limits = [group.limit_ma for group in rules.groups.values()]
     limits += [] if rules.limit_ma is None else [rules.limit_ma]
-    assert limits
+    # A meter alone is for the sun, and dimming needs no limit.
+    assert limits or conf.meter is not None or rules.dimmed_w is not None
     assert all(isinstance(limit, int) and limit >= 6_000 for limit in limits)
     assert rules.fallback_ma == 0 or rules.fallback_ma >= 6_000
     assert rules.stale_ms >= 1_000
@@ -347,8 +348,7 @@ def check(conf: SiteConf) -> None:
     assert all(set(names) <= set(rules.groups) for names in conf.members.values())
     assert set(conf.members) <= set(KNOWN)
     if conf.meter is not None:
-        assert rules.limit_ma is not None
-        assert rules.limit_ma - rules.margin_ma >= 6_000
+        assert rules.limit_ma is None or rules.limit_ma - rules.margin_ma >= 6_000
         assert conf.meter.is_posted or len(conf.meter.paths) in (1, 3)
         assert conf.meter.is_posted or rules.stale_ms >= 2_000 * conf.meter.every_s
 
