@@ -236,10 +236,15 @@ def account_of_card(path: Path, bound: Mapping[int, str], id_tag: str) -> str:
     return owner.name
 
 
+def present_account(path: Path, bound: Mapping[int, str], account: str) -> Members:
+    """Return the present entry of an account."""
+    entries = present_entries(path, partial(checked_accounts, path=path, bound=bound), empty="[]")
+    return _named(entries, account, path)
+
+
 def seen_account(path: Path, bound: Mapping[int, str], account: str) -> str:
     """Return the digest of an account's present entry, for the form that shows it."""
-    entries = present_entries(path, partial(checked_accounts, path=path, bound=bound), empty="[]")
-    return seen_digest(_named(entries, account, path))
+    return seen_digest(present_account(path, bound, account))
 
 
 def _edit(path: Path, bound: Mapping[int, str], change: Callable[[Entries, object], bool]) -> None:

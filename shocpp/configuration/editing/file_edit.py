@@ -107,12 +107,13 @@ def seen_digest(entry: object) -> str:
 def apply_seen(entry: Any, change: Callable[[], None], seen: str | None) -> None:
     """Change an entry in place; `seen` is the digest of the entry that the form was made from.
 
-    A command has None, and changes the present entry. Raises ChangedMeanwhile.
+    A command has None, and changes the present entry. Raises ChangedMeanwhile, but not for a form
+    that is sent twice: its change is there already.
     """
     before = spelled(entry)
     is_seen = seen is None or seen == seen_digest(entry)
     change()
-    if not is_seen:
+    if not is_seen and spelled(entry) != before:
         raise ChangedMeanwhile(before, spelled(entry))
 
 

@@ -1,6 +1,6 @@
 """Changes of the letterhead and the mail addresses in conf/operator.json, for commands and pages.
 
-`seen` is the digest of the file that a form was made from, None for a command. All functions raise
+`seen` is the digest of the part that a form was made from, None for a command. All functions raise
 ConfigError if the file has an error or would have one, and ChangedMeanwhile. Addresses may come
 before the one that sends: until then mail is refused when it is to be sent.
 """
@@ -50,7 +50,9 @@ def set_operator(
     _edit(path, change)
 
 
-def set_mail_of_account(path: Path, account: str, addresses: Sequence[str]) -> None:
+def set_mail_of_account(
+    path: Path, account: str, addresses: Sequence[str], seen: str | None = None
+) -> None:
     """Set the addresses for the statement of an account; none removes them."""
 
     def change(entries: Members, _: object) -> bool:
@@ -59,7 +61,9 @@ def set_mail_of_account(path: Path, account: str, addresses: Sequence[str]) -> N
         name = _spelling(recipients, account)
         if not addresses and name not in recipients:
             return False
-        set_members(recipients, {name: list(addresses) or None})
+        present = recipients.get(name, [])
+        apply_seen(present, partial(_replace, present, addresses), seen)
+        set_members(recipients, {name: present or None})
         set_members(mail, {"to": recipients if len(recipients) else None})
         _put_mail(entries, mail)
         return True
@@ -70,6 +74,12 @@ def set_mail_of_account(path: Path, account: str, addresses: Sequence[str]) -> N
 def seen_operator(path: Path) -> str:
     """Return the digest of the present file, for the form that shows it."""
     return seen_digest(_present(path))
+
+
+def seen_mail_of_account(path: Path, account: str) -> str:
+    """Return the digest of an account's present addresses, for the form that shows them."""
+    recipients = _present(path).get("mail", Members()).get("to", Members())
+    return seen_digest(recipients.get(_spelling(recipients, account), []))
 
 
 def _edit(path: Path, change: Callable[[Members, object], bool]) -> None:
@@ -90,3 +100,7 @@ def _put_mail(entries: Members, mail: Members) -> None:
 def _spelling(recipients: Members, account: str) -> str:
     """Return the name of an account as the file spells it, which may have a no-break blank."""
     return next((name for name in recipients if (printable_line(name) or name) == account), account)
+
+
+def _replace(present: list[str], addresses: Sequence[str]) -> None:
+    present[:] = addresses

@@ -8,6 +8,7 @@ import pytest
 
 from shocpp.configuration.editing.file_edit import ChangedMeanwhile
 from shocpp.configuration.editing.operator import (
+    seen_mail_of_account,
     seen_operator,
     set_mail_of_account,
     set_operator,
@@ -112,9 +113,14 @@ def test_a_wrong_value_changes_nothing(
 
 
 def test_a_form_made_before_another_change_gets_both_texts(path: Path) -> None:
-    seen = seen_operator(path)
-    set_mail_of_account(path, "family y", ["new@example.org"])
+    seen, seen_of_account = seen_operator(path), seen_mail_of_account(path, "family y")
+    set_mail_of_account(path, "company-x", ["x@example.org"], seen_mail_of_account(path, "x"))
+    set_mail_of_account(path, "family y", ["new@example.org"], seen_of_account)
     before = path.read_text()
+    with pytest.raises(ChangedMeanwhile) as changed:
+        set_mail_of_account(path, "family y", ["other@example.org"], seen_of_account)
+    assert "new@example.org" in changed.value.present
+    assert "other@example.org" in changed.value.wanted
     with pytest.raises(ChangedMeanwhile) as changed:
         set_operator(path, {"name": "EG"}, {}, seen)
     assert '"WEG"' in changed.value.present

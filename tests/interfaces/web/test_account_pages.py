@@ -217,6 +217,71 @@ def test_an_editor_between_page_and_form_loses_nothing(server: Server) -> None:
     ]
 
 
+def operator(server: Server, mail: dict[str, Any]) -> None:
+    """Write the mail addresses of operator.json."""
+    path = server.home.folder / "conf" / "operator.json"
+    path.write_text(json.dumps({"mail": mail}))
+
+
+def mail_to(server: Server) -> dict[str, Any]:
+    """Return the addresses of accounts in operator.json."""
+    content = json.loads((server.home.folder / "conf" / "operator.json").read_text())
+    addresses: dict[str, Any] = content["mail"]["to"]
+    return addresses
+
+
+def test_an_address_of_another_admin_is_not_taken_back(server: Server) -> None:
+    admin, path = PageBrowser(server), "/accounts/2/recipient"
+    operator(server, {"to": {"family-y": ["old@example.org"]}})
+    form, before = admin.form("/accounts/2", path), server.home.tags_file.read_text()
+    operator(server, {"to": {"family-y": ["new@example.org"]}})
+    refused = admin.post(form, reference="flat 4")
+    assert refused.status == 409
+    for text in ("new@example.org", "old@example.org", "flat 4"):
+        assert text in refused.text
+    assert mail_to(server) == {"family-y": ["new@example.org"]}
+    assert server.home.tags_file.read_text() == before
+    again = next(form for form in forms_of(refused.text) if form.action == path)
+    assert admin.post(again).status == 303
+    assert (mail_to(server), entry(server, 1)["reference"]) == (
+        {"family-y": ["old@example.org"]},
+        "flat 4",
+    )
+
+
+def test_a_refused_form_changes_no_address(server: Server) -> None:
+    admin = PageBrowser(server)
+    operator(server, {"to": {"family-y": ["old@example.org"]}})
+    form = admin.form("/accounts/2", "/accounts/2/recipient")
+    admin.post(admin.form("/accounts/2", "/accounts/2/recipient"), reference="flat 3")
+    assert admin.post(form, reference="flat 4", mail="new@example.org").status == 409
+    assert mail_to(server) == {"family-y": ["old@example.org"]}
+    form, before = (
+        admin.form("/accounts/2", "/accounts/2/recipient"),
+        server.home.tags_file.read_text(),
+    )
+    (server.home.folder / "conf" / "operator.json").write_text("{,}")
+    assert admin.post(form, reference="flat 5").status == 409
+    form = admin.form("/accounts/2", "/accounts/2/recipient")
+    assert admin.post(form, reference="flat 5", mail="new@example.org").status == 422
+    assert server.home.tags_file.read_text() == before
+
+
+def test_a_form_that_is_sent_twice_changes_nothing_twice(server: Server) -> None:
+    """By a double tap: the second answer is the one that the browser shows."""
+    admin = PageBrowser(server)
+    for path, fields in (
+        ("/accounts/2/recipient", {"reference": "flat 3", "mail": "y@example.org"}),
+        ("/accounts/2/card/name", {"card_name": "Golf"}),
+    ):
+        form = admin.form("/accounts/2", path)
+        assert [admin.post(form, **fields).status for _ in range(2)] == [303, 303]
+    assert (entry(server, 1)["reference"], mail_to(server)) == (
+        "flat 3",
+        {"family-y": ["y@example.org"]},
+    )
+
+
 def test_a_file_that_cannot_be_read_is_not_overwritten(server: Server) -> None:
     admin = PageBrowser(server)
     form = admin.form("/accounts", "/accounts")

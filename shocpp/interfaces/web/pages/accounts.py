@@ -29,7 +29,11 @@ from shocpp.configuration.editing.accounts import (
     set_account,
     set_card,
 )
-from shocpp.configuration.editing.operator import set_mail_of_account
+from shocpp.configuration.editing.recipients import (
+    RecipientFiles,
+    seen_recipient,
+    set_recipient,
+)
 from shocpp.configuration.operator import addresses_of
 from shocpp.interfaces.delivery.invitations import can_send, has_sender
 from shocpp.interfaces.web.pages.card_rows import card_key, card_row, card_with
@@ -165,6 +169,7 @@ class AccountPages(FormPages):
             trouble = self.trouble_of(files, settings.tags_file)
             # A form of a file with an error is refused in any case.
             seen = "" if trouble else seen_account(settings.tags_file, bound, account.name)
+            seen_by_form = "" if trouble else seen_recipient(self._files(db), account.name)
             since_ms = moment_ms - PRESENTED_MS
             is_admin = person.may(COMMAND)
             addresses = addresses_of(settings.operator_file, account.name)
@@ -179,6 +184,7 @@ class AccountPages(FormPages):
             trouble=trouble,
             account=account,
             seen=seen,
+            seen_recipient=seen_by_form,
             mail=", ".join(addresses),
             cards=[
                 card_row(account, card, settings.zone, moment_ms, is_masked=not is_admin)
@@ -218,16 +224,19 @@ class AccountPages(FormPages):
     def _set_recipient(
         self, db: Database, _: Person, account: Account, fields: dict[str, str]
     ) -> None:
-        words, path = self.words, self._settings.tags_file
+        words = self.words
         values: dict[str, Any] = {key: line_of(fields, key, words) or None for key in _RECIPIENT}
         values["address"] = lines_of(fields, "address") or None
         values["charge_points"] = self._charge_points(db, account, fields) or None
         addresses = mail_addresses_of(fields, "mail", words)
-        # First, because its file may have an error: then neither file has changed.
-        if tuple(addresses) != addresses_of(self._settings.operator_file, account.name):
-            set_mail_of_account(self._settings.operator_file, account.name, addresses)
-        bound = transactions.account_names(db)
-        set_account(path, bound, account.name, values, fields.get("seen", ""))
+        set_recipient(self._files(db), account.name, values, addresses, fields.get("seen", ""))
+
+    def _files(self, db: Database) -> RecipientFiles:
+        """Return the files that the form of the recipient changes."""
+        settings = self._settings
+        return RecipientFiles(
+            settings.tags_file, settings.operator_file, transactions.account_names(db)
+        )
 
     def _charge_points(
         self, db: Database, account: Account, fields: Mapping[str, str]
