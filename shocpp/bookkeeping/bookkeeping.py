@@ -162,7 +162,7 @@ class Bookkeeping:
         """
         bound = transactions.account_names(self._db)
         accounts = self.caches.tags.accounts(bound)
-        if renaming.renamed(bound, accounts):
+        if renaming.renamed(self._db, bound, accounts):
             with self._db.writing(keys=NO_KEYS, durable=False):
                 renaming.follow(self._db, accounts)
 

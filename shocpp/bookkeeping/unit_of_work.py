@@ -200,7 +200,7 @@ class UnitOfWork:
                 # Another worker may have stored a newer text while the file was good.
                 tags.fall_back_to(properties.stored_tags(self.db))
                 self._accounts = tags.accounts(bound)
-            if self._accounts.names_alike and renaming.renamed(bound, self._accounts):
+            if self._accounts.names_alike and renaming.renamed(self.db, bound, self._accounts):
                 renaming.follow(self.db, self._accounts)
             if tags.text is not None and tags.text != self._stored_tags:
                 properties.store_tags(self.db, tags.text)

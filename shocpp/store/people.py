@@ -163,6 +163,13 @@ def revoke_device(db: Database, number: int, now_ms: int) -> bool:
     return is_revoked
 
 
+def has_account(db: Database, names: Sequence[str]) -> bool:
+    """Return True if a device or an invitation is of an account with one of these names."""
+    among = "WHERE account IN (SELECT value FROM json_each(?1))"
+    query = f"SELECT 1 FROM device {among} UNION ALL SELECT 1 FROM invitation {among} LIMIT 1"
+    return db.execute(query, (json.dumps(names),)).fetchone() is not None
+
+
 def rename_account(db: Database, former: Sequence[str], present: str) -> None:
     """Give the devices and invitations of an account with these former names its present one."""
     names = json.dumps(former)

@@ -11,6 +11,7 @@ from shocpp.admission.people.devices import make_device, person_of_secret
 from shocpp.admission.people.roles import DRIVER, Person
 from shocpp.bookkeeping import review
 from shocpp.bookkeeping.closing import close
+from shocpp.bookkeeping.configuration.accounts import remove_account
 from shocpp.bookkeeping.configuration.renaming import rename_account
 from shocpp.errors import ConfigError
 from shocpp.language.month import Month
@@ -213,6 +214,20 @@ def test_an_account_can_be_renamed_before_there_is_a_database(tmp_path: Path) ->
     rename_account(None, office.settings, "family-y", "flat 3")
     assert json.loads((tmp_path / "tags.json").read_text())[1]["account"] == "flat 3"
     assert not office.path.exists()
+
+
+@pytest.mark.parametrize("way", [rename, by_hand])
+def test_an_account_that_has_never_charged_can_be_removed_after_a_rename(
+    office: Office, way: Any
+) -> None:
+    secret = driver(office, "family-y")
+    way(office)
+    poll(office)
+    assert (account_of(office, secret), bound(office)) == ("flat 3", {})
+    office.settings.operator_file.parent.mkdir()
+    remove_account(office.db, office.settings, "flat 3")
+    entries = json.loads((office.folder / "tags.json").read_text())
+    assert [entry["index"] for entry in entries] == [1]
 
 
 # -- drivers --------------------------------------------------------------------------------------

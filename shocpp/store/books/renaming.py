@@ -20,27 +20,33 @@ Name = tuple[int, str]
 """An account index, and a name that its account has or had."""
 
 
-def renamed(bound: Mapping[int, str], accounts: Accounts) -> list[Account]:
-    """Return the accounts of tags.json whose present name the books do not have yet.
+def renamed(db: Database, bound: Mapping[int, str], accounts: Accounts) -> list[Account]:
+    """Return the accounts of tags.json whose present name the database does not have yet.
 
     `bound` are the names that the books have. A name that is no former one is newer than the file.
+    An account that is not in the books may have drivers.
     """
     return [
         account
         for index, account in accounts.by_index.items()
-        if account.former and bound.get(index) in (None, *account.former)
+        if account.former
+        and (
+            bound[index] in account.former
+            if index in bound
+            else people.has_account(db, account.former)
+        )
     ]
 
 
 def follow(db: Database, accounts: Accounts) -> None:
     """Give the accounts of tags.json their present names, in the caller's write transaction.
 
-    The devices and the invitations of their drivers follow.
+    The devices and the invitations of their drivers follow. The index of an account that is not in
+    the books stays free, so that it can still be removed.
     """
-    for account in renamed(account_names(db), accounts):
+    for account in renamed(db, account_names(db), accounts):
         db.execute(
-            "INSERT INTO account VALUES (?1, ?2)"
-            " ON CONFLICT (account_index) DO UPDATE SET account = ?2",
+            "UPDATE account SET account = ?2 WHERE account_index = ?1",
             (account.account_index, account.name),
         )
         people.rename_account(db, account.former, account.name)
