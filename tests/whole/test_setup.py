@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,24 @@ def admit(tab: Tab) -> str:
     return password[0]
 
 
+class GoE(ChargerWithCar):
+    """A charger with two settings, which reports its power every 300 s at first."""
+
+    def __init__(self, *names: Any, **connection: Any) -> None:
+        self.settings = {"MeterValueSampleInterval": "300", "MeterValuesSampledData": "SoC"}
+        answers = {"GetConfiguration": GoE._read, "ChangeConfiguration": GoE._change}
+        super().__init__(*names, **connection, **answers)
+
+    def _read(self, unique_id: str, _: dict[str, Any]) -> None:
+        pairs = self.settings.items()
+        keys = [{"key": key, "value": value, "readonly": False} for key, value in pairs]
+        self.send([3, unique_id, {"configurationKey": keys}])
+
+    def _change(self, unique_id: str, payload: dict[str, Any]) -> None:
+        self.settings[payload["key"]] = payload["value"]
+        self.send([3, unique_id, {"status": "Accepted"}])
+
+
 def login(password: str) -> dict[str, str]:
     """Return the header with which a charger presents its password."""
     credentials = base64.b64encode(f"garage:{password}".encode()).decode()
@@ -91,9 +110,7 @@ def test_from_an_empty_home_to_a_mailed_statement_by_clicks(
         tab.page.wait_for_url("**/")
         follow(tab, "Set up")
         headers = login(admit(tab))
-        charger = until_end.enter_context(
-            ChargerWithCar(server, "garage", "serial-1", headers=headers)
-        )
+        charger = until_end.enter_context(GoE(server, "garage", "serial-1", headers=headers))
 
         # The card.
         tab.open("/setup")
@@ -139,9 +156,27 @@ def test_from_an_empty_home_to_a_mailed_statement_by_clicks(
         assert server.home.query("SELECT account, consumed_wh, amount_ct FROM accounting") == [
             ("family-q", 33_000, 1_032)
         ]
+
+        # Live power: shown, asked, then sent.
         tab.open("/setup")
-        done = tab.page.locator(".steps .good").count()
-        assert done >= 5
+        assert "Ready" not in tab.page.inner_text("main")
+        follow(tab, "Next: See power live")
+        follow(tab, "Settings of garage")
+        press(tab, "Read all settings")
+        tab.page.get_by_text("300").first.wait_for()
+        before = dict(charger.settings)
+        tab.open("/setup/power")
+        assert "Reports every 300 s" in tab.page.inner_text("main")
+        follow(tab, "Settings of garage")
+        assert charger.settings == before
+        for key, value in (("MeterValueSampleInterval", "10"), ("MeterValuesSampledData", "Power")):
+            press(tab, f"{key}: Set")
+            wait_for(lambda key=key, value=value: value in charger.settings[key])
+        tab.open("/setup/power")
+        tab.page.get_by_text("Reports every 10 s").wait_for()
+        follow(tab, "All steps")
+        assert tab.page.locator(".steps .good").count() == 6
+        assert "Ready: plug in" in tab.page.locator(".ready").inner_text()
 
         # A session of last month, which the charger reports late.
         last = datetime.now(UTC).replace(day=1, hour=12) - timedelta(days=3)
