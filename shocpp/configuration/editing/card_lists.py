@@ -3,8 +3,9 @@
     account;id;name;expires
     family-y;04A2B3C4D5E6F7;Golf;31.12.2026
 
-Spreadsheets change what they take for numbers and dates: `0042` becomes 42, `1E5` becomes 100000,
-`MAR1` a day in March. Each sign of that refuses the whole list, with the row.
+Spreadsheets change what they take for numbers, dates and formulas: `0042` becomes 42, `1E5` becomes
+100000, `MAR1` a day in March, and of a long number 15 digits are left. Each sign of that refuses
+the whole list, with the row.
 """
 
 import csv
@@ -37,6 +38,11 @@ _DATE = re.compile(
 )
 _FRACTION = re.compile(r"\d+[.,]\d+")
 _GROUPED = re.compile(r"\d{1,3}([., ]\d{3})+")
+
+_COMPUTED = re.compile(r"#[#A-Z/0]*[!?]?|err:\d+|true|false|wahr|falsch", re.IGNORECASE)
+
+_EXACT_DIGITS = 15
+"""The digits of a number that a spreadsheet keeps; the others become zeros."""
 
 _ODD_DIGITS = (7, 13, 19)
 """The numbers of digits of a card's 4, 7 or 10 bytes in hex without its leading zero."""
@@ -144,12 +150,19 @@ def _damage(id_tag: str) -> str | None:
         return f"a spreadsheet has made a number of it; {write_it}"
     if _DATE.fullmatch(id_tag):
         return f"a spreadsheet has made a date of it; {write_it}"
+    if _COMPUTED.fullmatch(id_tag):
+        return f"a spreadsheet has computed it; {write_it}"
+    loss = None
     if id_tag.isdecimal() and len(id_tag) in _ODD_DIGITS:
-        return (
-            f"a spreadsheet has probably removed a leading zero; {write_it}, or if it is right: "
-            f"shocpp cards add ACCOUNT {id_tag}"
-        )
-    return None
+        loss = "removed a leading zero"
+    elif id_tag.isdecimal() and id_tag[_EXACT_DIGITS:].strip("0") == "" < id_tag[_EXACT_DIGITS:]:
+        loss = f"made zeros of all but {_EXACT_DIGITS} digits"
+    if loss is None:
+        return None
+    return (
+        f"a spreadsheet has probably {loss}; {write_it}, or if it is right: "
+        f"shocpp cards add ACCOUNT {id_tag}"
+    )
 
 
 def _day(cell: str, location: str) -> str | None:
