@@ -51,9 +51,9 @@ EDITS = {
         "number_range": "„{text}“ ist zu groß; möglich sind 0 bis {most}.",
         "window_name": "Gib jedem Zeitfenster einen Namen, denn ihre Preise sind verschieden.",
         "price_exists": "Ab dem {day:%d.%m.%Y} gibt es schon einen Preis von {account}; wähle "
-        "einen anderen Tag, oder berichtige ihn auf dem Server in tariffs.json.",
+        "einen anderen Tag, oder entferne ihn zuerst.",
         "price_of_all_exists": "Ab dem {day:%d.%m.%Y} gibt es schon einen Preis für alle; wähle "
-        "einen anderen Tag, oder berichtige ihn auf dem Server in tariffs.json.",
+        "einen anderen Tag, oder entferne ihn zuerst.",
         "closed_month": "{month} ist abgeschlossen, und seine Preise ändern sich nie; lass den "
         "neuen am {day:%d.%m.%Y} oder später beginnen.",
         "no_price": "In {file} beginnt dort kein Preis am {day:%d.%m.%Y}; lade die Preise neu.",
@@ -124,9 +124,9 @@ EDITS = {
         "number_range": "'{text}' is too large; it must be from 0 to {most}",
         "window_name": "name each window, because their prices differ",
         "price_exists": "there is a price of {account} from {day} already; choose another day, or "
-        "correct it in tariffs.json",
+        "remove it first: shocpp tariffs remove '{account}' --from {day}",
         "price_of_all_exists": "there is a price of all from {day} already; choose another day, or "
-        "correct it in tariffs.json",
+        "remove it first: shocpp tariffs remove '*' --from {day}",
         "closed_month": "{month} is closed, and its prices never change; let the new one begin on "
         "{day} or later",
         "no_price": "{file} has no such price that begins on {day}; see: shocpp tariffs",
