@@ -43,7 +43,7 @@ def set_recipient(
     entry, present = present_account(files.tags, files.bound, account), _mail(files, account)
     changed = ordered(spelled(entry))
     set_members(changed, dict(values))
-    before, after = _spelled(entry, present), _spelled(changed, mail)
+    before, after = _spelled(files, entry, present), _spelled(files, changed, mail)
     if seen != _digest(entry, present) and before != after:
         raise ChangedMeanwhile(before, after)
     is_new_mail = list(mail) != list(present)
@@ -62,6 +62,6 @@ def _digest(entry: Members, mail: Sequence[str]) -> str:
     return seen_digest([entry, list(mail)])
 
 
-def _spelled(entry: Members, mail: Sequence[str]) -> str:
+def _spelled(files: RecipientFiles, entry: Members, mail: Sequence[str]) -> str:
     """Return the text of both files about an account."""
-    return f"{spelled(entry)}{spelled(Members([('mail', list(mail))]))}"
+    return spelled(Members([(files.tags.name, entry), (files.operator.name, {"mail": [*mail]})]))

@@ -168,7 +168,10 @@ def test_a_price_of_all_may_be_added(path: Path) -> None:
         (price("2025-06-01", account="*"), "2026-09 is closed"),
         (price("2026-12-01", account="family-x"), r"tags\.json has no account 'family-x'"),
         (price("2026-12-01", account="unassigned"), r"tags\.json has no account 'unassigned'"),
-        (price("2026-01-01"), "remove it first: shocpp tariffs remove .family-y. --from 2026-01-01"),
+        (
+            price("2026-01-01"),
+            "remove it first: shocpp tariffs remove .family-y. --from 2026-01-01",
+        ),
         (price("2027-06-01", account="*"), "holds until 2027-12-31, which is not before"),
         (price("2100-01-01"), "must lie in 2000 to 2099"),
         (price(ct="31.27000001"), r"tariffs\.json, tariff 4 .*more than 4 decimals; round it"),

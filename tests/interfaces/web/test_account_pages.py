@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shocpp.interfaces.web.pages.card_rows import card_key
-from tests.world.charger import Charger
+from tests.world.charger import Charger, ChargerWithCar
 from tests.world.form_pages import PageBrowser, error_of, forms_of
 from tests.world.home import Home
 from tests.world.server import Server
@@ -310,6 +310,52 @@ def test_only_admins_see_the_numbers_of_cards(server: Server) -> None:
     assert "04A20BC0FFEE" in PageBrowser(server).text("/accounts/2")
     page = PageBrowser(server, "treasurer").text("/accounts/2")
     assert ("04A20BC0FFEE" in page, "…FFEE" in page) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("page", "action"),
+    [
+        ("/accounts/2", "/accounts/2/recipient"),
+        ("/accounts/2", "/accounts/2/rename"),
+        ("/accounts/2", "/accounts/2/card/name"),
+        ("/accounts/2/remove", "/accounts/2/remove"),
+        (f"/accounts/2/cards/{card_key('3333')}/remove",) * 2,
+    ],
+)
+def test_a_conflict_shows_the_numbers_of_cards_to_admins_only(
+    server: Server, page: str, action: str
+) -> None:
+    admin, treasurer = PageBrowser(server), PageBrowser(server, "treasurer")
+    entries = json.loads(server.home.tags_file.read_text())
+    forms = [browser.form(page, action) for browser in (admin, treasurer)]
+    names = {"3333": "Golf", "4444": "Polo"}
+    entries[1] |= {"blocked": ["4444"], "names": names, "card_expires": {"3333": "2030-12-31"}}
+    server.home.tags_file.write_text(json.dumps(entries))
+    fields = {"account": "a", "card_name": "Up", "reference": "b"} if page == "/accounts/2" else {}
+    whole, hidden = (
+        browser.post(form, **{key: value for key, value in fields.items() if key in form.fields})
+        for browser, form in zip((admin, treasurer), forms, strict=True)
+    )
+    assert (whole.status, hidden.status) == (409, 409)
+    for number in ("3333", "4444"):
+        assert (number in whole.text, number in hidden.text) == (True, False)
+    for text in ("Golf", "Polo", "2030-12-31", "…33", "…44"):
+        assert text in hidden.text
+
+
+def test_a_card_that_has_charged_is_named_to_admins_only(server: Server) -> None:
+    with ChargerWithCar(server) as charger:
+        path = f"/accounts/2/cards/{card_key('3333')}/remove"
+        for person in ("treasurer", "admin"):
+            browser = PageBrowser(server, person)
+            form = browser.form(path, path)
+            if charger.transaction_id is None:
+                charger.start("3333")
+            refused = browser.post(form)
+            assert (refused.status, "has charged" in refused.text) == (422, True)
+            assert ("3333" in refused.text, "…33" in refused.text) == (
+                (True, False) if person == "admin" else (False, True)
+            )
 
 
 def test_a_charger_may_have_the_name_of_a_page(server: Server) -> None:

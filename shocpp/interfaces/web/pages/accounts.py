@@ -36,7 +36,12 @@ from shocpp.configuration.editing.recipients import (
 )
 from shocpp.configuration.operator import addresses_of
 from shocpp.interfaces.delivery.invitations import can_send, has_sender
-from shocpp.interfaces.web.pages.card_rows import card_key, card_row, card_with
+from shocpp.interfaces.web.pages.card_rows import (
+    card_key,
+    card_row,
+    card_with,
+    masking,
+)
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     FormPages,
@@ -147,7 +152,8 @@ class AccountPages(FormPages):
         """Carry out a form of an account, and show the account again."""
 
         def carry_out(db: Database, person: Person, fields: dict[str, str]) -> str:
-            act(db, person, self._account(db, index), fields)
+            with masking(person):
+                act(db, person, self._account(db, index), fields)
             return f"/accounts/{index}"
 
         return self.answer(KEEP_BOOKS, carry_out, partial(self._show, index=index))

@@ -16,7 +16,7 @@ from shocpp.bookkeeping.configuration.accounts import remove_account, remove_car
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.starts import masked
 from shocpp.configuration.editing.accounts import seen_account
-from shocpp.interfaces.web.pages.card_rows import card_with
+from shocpp.interfaces.web.pages.card_rows import card_with, masking
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     FormPages,
@@ -57,13 +57,14 @@ class RemovalPages(FormPages):
     def _remove(self, index: int, key: str | None = None) -> Response:
         """Remove the account or the card; one that has charged comes back with the reason."""
 
-        def carry_out(db: Database, _: Person, fields: dict[str, str]) -> str:
+        def carry_out(db: Database, person: Person, fields: dict[str, str]) -> str:
             account, card = self._named(db, index, key)
             seen = fields.get("seen", "")
-            if card is None:
-                remove_account(db, self._settings, account.name, seen)
-                return "/accounts"
-            remove_card(db, self._settings, account.name, card.text, seen)
+            with masking(person):
+                if card is None:
+                    remove_account(db, self._settings, account.name, seen)
+                    return "/accounts"
+                remove_card(db, self._settings, account.name, card.text, seen)
             return f"/accounts/{index}"
 
         return self.answer(KEEP_BOOKS, carry_out, partial(self._show, index=index, key=key))
