@@ -99,6 +99,18 @@ def test_a_card_needs_one_account(server: Server) -> None:
         assert admin.post(form, of="family-q").status == 303
 
 
+def test_a_card_that_another_admin_has_learned_gets_its_sentence(server: Server) -> None:
+    admin, other = PageBrowser(server), PageBrowser(server)
+    with Charger(server, "garage") as charger:
+        charger.boot().ask("Authorize", idTag="04A2B3C4")
+        form = admin.form("/setup/card", "/setup/card")
+        other.post(other.form("/setup/card", "/setup/card"), account="family-q")
+        charger.ask("Authorize", idTag="04FFEE")
+        gone = admin.post(form, account="family-r")
+        assert (gone.status, gone.text.count("Hold it once more")) == (422, 1)
+        assert "family-r" not in server.home.tags_file.read_text()
+
+
 def test_examples_are_removed_but_for_those_in_the_books(server: Server) -> None:
     admin = PageBrowser(server)
     example = (ROOT / "conf" / "canned.json.example").read_text()
