@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.world.browser import Browser, Tab
-from tests.world.charger import ChargerWithCar
+from tests.world.charger import Charger, ChargerWithCar
 from tests.world.home import Home
 from tests.world.machine import wait_for
-from tests.world.people import invitation
+from tests.world.people import cookie_of, invitation
 from tests.world.receiving import PostOffice
 from tests.world.server import Server
 
@@ -194,3 +194,25 @@ def test_from_an_empty_home_to_a_mailed_statement_by_clicks(
     content = pdf.get_payload(decode=True)
     assert isinstance(content, bytes)
     assert content.startswith(b"%PDF")
+
+
+def test_what_is_written_stays_while_the_page_follows(server: Server) -> None:
+    """On a phone, closing the keyboard leaves the field."""
+    with (
+        Charger(server, "garage") as charger,
+        Browser() as browser,
+        browser.tab(server.port, cookie_of(server.home, "admin")) as tab,
+    ):
+        charger.boot().ask("Authorize", idTag="04A2B3C4D5E6F7")
+        tab.open("/setup/card")
+        field = tab.page.get_by_label("New account").first
+        field.fill("family-q")
+        field.blur()
+        charger.ask("Authorize", idTag="04FFEE")
+        for _ in range(2):
+            with tab.page.expect_response("**/setup/card"):
+                pass
+        assert field.input_value() == "family-q"
+        field.fill("")
+        field.blur()
+        tab.page.get_by_text("04FFEE").wait_for()

@@ -2,6 +2,15 @@
 // has changed and nobody is using it.
 const EVERY_MS = 3_000;
 
+// A phone leaves the field when its keyboard is closed, but what is written there is not sent yet.
+function isFilledIn(part) {
+  const isChanged = (field) =>
+    field.options
+      ? field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected))
+      : field.value !== field.defaultValue;
+  return [...part.querySelectorAll("input, textarea, select")].some(isChanged);
+}
+
 async function refresh() {
   if (document.hidden) return;
   const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
@@ -9,7 +18,7 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const present = fresh.getElementById(part.id);
-    const isUsed = part.contains(document.activeElement);
+    const isUsed = part.contains(document.activeElement) || isFilledIn(part);
     if (present && !isUsed && part.innerHTML !== present.innerHTML) part.innerHTML = present.innerHTML;
   }
 }
