@@ -2,8 +2,10 @@
 // has changed and nobody is using it.
 const EVERY_MS = 3_000;
 
-// A phone leaves the field when its keyboard is closed, but what is written there is not sent yet.
+// A phone leaves the field when its keyboard is closed, but what is written there is not sent yet. A form that has come
+// back stays with its sentence, too.
 function isFilledIn(part) {
+  if (part.querySelector("[role=alert]")) return true;
   const isChanged = (field) =>
     field.options
       ? field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected))
