@@ -118,7 +118,9 @@ def replace_text(path: Path, text: str, stamp: Stamp | None, like: Path | None =
     except OSError as error:
         raise NotWritable(path, error) from None
     finally:
-        partial.unlink(missing_ok=True)
+        # Where nothing can be written, nothing can be removed: the reason is told already.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _private(path: str, flags: int) -> int:

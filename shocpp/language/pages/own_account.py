@@ -56,7 +56,7 @@ OWN_ACCOUNT = {
         "lost_undo": "Entsperren kannst du sie nicht selbst. Das geht bei {operator}.",
         "lost_already": "Diese Karte ist schon gesperrt.",
         "lost_yes": "Ja, sperren",
-        "lost_failed": "Die Karte ließ sich gerade nicht sperren. Wende dich an {operator}.",
+        "lost_failed": "Die Karte ließ sich gerade nicht sperren. Hilfe gibt es bei {operator}.",
         "back": "Zurück zum Konto",
     },
     "en": {

@@ -297,6 +297,17 @@ def test_a_file_that_cannot_be_read_is_not_overwritten(server: Server) -> None:
         assert "tags.json has an error" in admin.text(path)
 
 
+def test_a_file_that_cannot_be_written_names_what_is_missing(server: Server) -> None:
+    admin, folder = PageBrowser(server), server.home.tags_file.parent
+    # As in a folder without rights, which root does not know: no file of this name can be made.
+    (folder / ".tags.json.new").mkdir()
+    before = server.home.tags_file.read_text()
+    for page, action in (("/accounts", "/accounts"), ("/accounts/2", "/accounts/2/rename")):
+        answer = admin.post(admin.form(page, action), account="guests")
+        assert (answer.status, f"ReadWritePaths={folder}" in answer.text) == (422, True)
+    assert server.home.tags_file.read_text() == before
+
+
 def test_an_account_that_is_not_there_is_a_404(server: Server) -> None:
     admin = PageBrowser(server)
     for path in ("/accounts/9", "/accounts/x", "/accounts/2/nothing"):
