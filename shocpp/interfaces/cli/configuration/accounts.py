@@ -236,6 +236,8 @@ def _require_chargers(settings: Settings, account: str, names: Iterable[str]) ->
 def block(account: str, is_off: bool) -> None:
     """Block all cards of ACCOUNT, also those that it gets later.
 
+    --off lets all of them in, also those that were blocked one by one before.
+
     \b
     Example: shocpp accounts block company-x
     """
