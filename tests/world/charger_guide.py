@@ -48,22 +48,22 @@ Of these it is not known:
 
 1. In the charger, choose OCPP 1.6 JSON (also called 1.6-J or WebSocket): not SOAP, not 2.0.1, not
    automatic.
-2. `shocpp charge-points add NAME` admits the charger and prints its address, its password, and the
-   password in hex.
+2. The page “Chargers” admits the charger, and shows what its model needs in which field. Or
+   `shocpp charge-points add NAME` prints its address, its password, and the password in hex.
 3. Type the number of the server (`192.168.1.10`), not a name such as `box.local`: some chargers do
    not find names. In your router, give the server a number that stays the same.
 4. The charger's name is yours to choose, unless its section says otherwise; letters and digits fit
    all of them. It must be the same in the charger and in shocpp. Upper and lower case, and a slash
    too many, do not matter.
 5. A password has 20 characters, and 40 hex digits are the same password: type the form that the
-   section names. If none is known, type the characters first. If the password stays empty:
-   `shocpp charge-points add --no-password NAME`.
+   section names. If none is known, type the characters first. If the password stays empty, admit
+   it without one: `shocpp charge-points add --no-password NAME`.
 6. `ws://` is for your own network. `wss://` needs the shipped nginx: see the last column.
 7. If the charger does not appear, `shocpp charge-points` names the refused ones, with the reason
    and the remedy.
 
 Power on the page is live if the charger sends meter values often. Where a section gives settings,
-send them like this:
+the page of the charger offers them (“Configuration”), or you send them like this:
 
     shocpp-command -c garage ChangeConfiguration '{{"key": "{interval}", "value": "10"}}'
 
