@@ -20,6 +20,13 @@ def test_a_name_that_a_unit_reads_otherwise_is_refused(tmp_path: Path, name: str
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_empty_name_is_not_the_current_folder(tmp_path: Path, home: Home) -> None:
+    done = home.run("shocpp", "home", "", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the name of the folder is empty" in done.stderr
+    assert not (tmp_path / "wsgi.ini").exists()
+
+
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, home: Home) -> None:
     """Nothing would ever overwrite it."""
 

@@ -26,7 +26,7 @@ SECRET = "belongs-to-the-owner"
 OWNERS = (
     "accounting/2026/10/0001-family-y.json",
     *("conf/charge_points.json", "conf/operator.json", "conf/tags.json"),
-    *("conf/nginx/token.json", "conf/tags.json.20261001-120000"),
+    *("conf/nginx/token.json", "conf/nginx/shocpp-token.conf", "conf/tags.json.20261001-120000"),
     *("db/shocpp.sqlite3", "db/shocpp.sqlite3-wal", "db/shocpp.sqlite3.20261001-120000"),
     *("db/shocpp.sqlite3-cgi/1", "db/shocpp.sqlite3-key", "db/migrations/copy.sqlite3"),
     *("backup.zip", "shocpp/share/conf/tags.json", "shocpp.env"),

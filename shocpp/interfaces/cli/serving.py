@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import HELP, Command, one_line_errors
 from shocpp.settings import home_folder, read_settings
 
@@ -96,9 +97,9 @@ def demo(is_serving: bool, port: int) -> None:
 
 
 @click.command(context_settings=HELP)
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False)
 @one_line_errors
-def home(folder: Path | None) -> None:
+def home(folder: str | None) -> None:
     """Make a home, the folder of your accounts and books, for shocpp without a checkout.
 
     DIR is SHOCPP_HOME by default, and without it ~/.local/share/shocpp, as root /var/lib/shocpp.
@@ -112,7 +113,10 @@ def home(folder: Path | None) -> None:
     from shocpp.installation.home import make_home
     from shocpp.installation.service_files import UNIT
 
-    path = folder.absolute() if folder is not None else home_folder(os.environ)
+    # A variable that a script has not set would name the current folder.
+    if folder == "":
+        raise UsageError("the name of the folder is empty; name it, or leave it out")
+    path = home_folder(os.environ) if folder is None else Path(folder).absolute()
     for name in make_home(path, os.environ):
         click.echo(f"wrote {path / name}")
     name_it = "" if path == home_folder(os.environ) else f"SHOCPP_HOME={shlex.quote(str(path))} "
