@@ -33,6 +33,9 @@ SETUP = {
         "open_hint": "Jede Wallbox darf sich verbinden, solange keine in der Liste steht. Mit der "
         "ersten bekommt jede ein eigenes Passwort.",
         "address": "Adresse für die Wallbox",
+        "forms_hint": "Jedes Modell will sie in seiner eigenen Form. Füge die Wallbox mit ihrem "
+        "Modell hinzu, dann steht da, was in welches Feld gehört.",
+        "typed_into": "Was in welches Feld von {charge_point} gehört",
         "refused": "Vor Kurzem abgewiesen: {charge_point} ({reason})",
         "let_in": "Ansehen und zulassen",
         "hold": "Halte die Karte jetzt an die Wallbox …",
@@ -96,6 +99,9 @@ SETUP = {
         "open_hint": "Any charger may connect as long as none is listed. With the first one, each "
         "gets a password of its own.",
         "address": "Address for the charger",
+        "forms_hint": "Each model wants it in a form of its own. Add the charger with its model, "
+        "and you see what goes into which field.",
+        "typed_into": "What goes into which field of {charge_point}",
         "refused": "Refused recently: {charge_point} ({reason})",
         "let_in": "See why, and let it in",
         "hold": "Hold the card to the charger now …",

@@ -63,6 +63,19 @@ def test_a_refused_charger_is_shown_with_the_reason(server: Server) -> None:
     assert "Refused recently: Yard (not admitted)" in page
 
 
+def test_the_step_of_the_charger_leads_to_the_form_of_its_model(server: Server) -> None:
+    admin = PageBrowser(server)
+    assert "Each model wants it in a form of its own." in admin.text("/setup/charger")
+    admin.post(admin.form("/chargers", "/chargers"), id="my garage", model="KEBA P30 x")
+    link = "/chargers/my%20garage#typed"
+    assert f'href="{link}"' in admin.text("/setup/charger")
+    assert "KEBA P30 x" in admin.text(link.partition("#")[0]).partition('id="typed"')[2]
+    server.home.charge_points_file.write_text('{"my garage": {"auth": "none"}}')
+    with Charger(server, "my%20garage") as charger:
+        charger.boot()
+        assert link not in admin.text("/setup/charger")
+
+
 def test_a_card_is_learned_for_a_new_account(server: Server) -> None:
     admin = PageBrowser(server)
     with Charger(server, "garage") as charger:

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from flask import Flask, Response
 
+from shocpp.admission.listing import known_chargers
 from shocpp.admission.people.roles import ADMINISTER, Person
 from shocpp.admission.remedies import refused_attempts
 from shocpp.bookkeeping.card_learning import UnknownCard, learn_card, recent_unknown_cards
@@ -101,6 +102,7 @@ class SetupPages(FormPages):
             own = own_accounts(files.accounts)
             steps = setup_steps(db, settings, moment_ms)
             chargers = [one for one in present.charge_points(db) if one.is_connected]
+            listed = known_chargers(db, files.allowlist)
             cards = recent_unknown_cards(db, files.accounts, moment_ms - RECENT_MS)
             refused = self._refused(db, files.allowlist, moment_ms - RECENT_MS)
         today = local_datetime(moment_ms, settings.zone).date()
@@ -116,6 +118,7 @@ class SetupPages(FormPages):
             following=following[0] if following else None,
             chargers=chargers,
             is_open_to_all=not files.allowlist.entries,
+            awaited=[one.charge_point_id for one in listed if one.is_listed and one.row is None],
             address=charger_address(settings),
             refused=refused,
             cards=[(card.id_tag, self._presented(card, moment_ms)) for card in cards],
