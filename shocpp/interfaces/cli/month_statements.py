@@ -126,6 +126,7 @@ class MonthStatements:
         from shocpp.reports.formats import pdf_of_accounts
 
         refuse_terminal("pdf", output)
+        _name_replacements(self._whole, "pdf")
         if output is not None and output.is_dir():
             output /= f"{self.month.name}_overview.pdf"
         print_chunks([pdf_of_accounts(self._whole, self._language)], output)
@@ -140,6 +141,7 @@ class MonthStatements:
         )
         if output is not None and output.is_dir():
             output /= zip_name(self._whole)
+        _name_replacements(self._whole, format_name)
         default = self._settings.language
         content = zip_of(self._books, self._whole, format_name, self._chosen_language, default)
         print_chunks([content], output)
@@ -157,6 +159,8 @@ class MonthStatements:
         # Before any PDF is made: a missing setting or a wrong address ends the command at once.
         delivery = Delivery(self._settings, order, present_names(books, self._whole))
         chosen = list(self._each()) if order.account is None else [self._of(order.account)]
+        named = self._whole if order.account is None else chosen[0]
+        _name_replacements(named, order.format_name or "pdf")
         statements = []
         with progress("statements", len(chosen)) as advance:
             for statement in chosen:

@@ -80,7 +80,8 @@ def _of_recipient(recipient: Recipient) -> Iterator[Named]:
 def _of_operator(operator: Operator) -> Iterator[Named]:
     """Return the texts of the letterhead and of the end of a statement."""
     texts = (operator.name, *operator.address, *operator.contact, operator.signed_by, operator.note)
-    return (Named("operator", text) for text in texts)
+    more = (operator.tax_note, operator.account_holder)
+    return (Named("operator", text) for text in (*texts, *more))
 
 
 def _connectors(names: Mapping[int, str] | Mapping[str, str]) -> Iterator[Named]:

@@ -16,12 +16,18 @@ from shocpp.reports.pdf.grid import HEAD_HEIGHT, HEAD_PT, PAD, Column, Grid
 from shocpp.reports.pdf.page import GREY, LEFT, LIGHT, RIGHT, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import FootContent, Subject, Texts
 from shocpp.reports.tables import cells
-from shocpp.reports.tables.cells import columns_of, row_numbers, values_of
+from shocpp.reports.tables.cells import SOLAR, columns_of, row_numbers, values_of
 from shocpp.reports.tables.columns import PDF
 from shocpp.store.books.statements.statement_records import StatementRow
 
 ROW_HEIGHT = 12.5
 PRICE_LINE = 8.5
+NOTE_LEFT, NOTE_LINE, MOST_NOTE_LINES = LEFT + 37, 10.0, 4
+"""The left side of a note below its row, under the start; the height and the number of its lines.
+
+Kilometres and a note of 200 characters have two lines.
+"""
+
 LAST_ROWS = 3
 """The least number of rows on the page of the sums, if the table has as many."""
 
@@ -44,15 +50,17 @@ def grid_columns(columns: tuple[cells.Column, ...], language: str) -> tuple[Colu
 
 
 class _Row(NamedTuple):
-    """A row before it is drawn: its cells by the keys of their columns, and its prices."""
+    """A row before it is drawn: its cells by the keys of their columns, its prices and its note."""
 
     cells: dict[str, str]
     prices: list[str]
+    note: list[str]
 
     @property
     def height(self) -> float:
         """Return the height in points; each price after the first one adds a line."""
-        return ROW_HEIGHT + max(len(self.prices) - 1, 0) * PRICE_LINE
+        prices = max(len(self.prices) - 1, 0) * PRICE_LINE
+        return ROW_HEIGHT + prices + len(self.note) * NOTE_LINE
 
 
 class Table:
@@ -63,10 +71,18 @@ class Table:
         self.foot_content = FootContent()
         has_prices = subject.account.amount_ct is not None
         columns = columns_of(PDF, subject.statement, has_prices=has_prices)
+        self._note_title = ""
+        # A column of notes would take the space of charger, card and reason, and cut the notes.
+        # Months that were closed before SOLAR keep it.
+        if subject.statement.snapshot_version >= SOLAR:
+            notes = [column for column in columns if column.is_note]
+            titles = [column.pdf.titles[subject.language] for column in notes if column.pdf]
+            self._note_title = " ".join(" ".join(titles).split())
+            columns = tuple(column for column in columns if not column.is_note)
         self._values = values_of(columns, subject.statement)
         self._grid = Grid(sheet, grid_columns(columns, subject.language))
         self._has_head = False
-        texts = Texts(subject, self.foot_content)
+        texts = self._texts = Texts(subject, self.foot_content)
         self._text_of = {
             column.key: getattr(texts, column.pdf.text) for column in columns if column.pdf
         }
@@ -117,6 +133,9 @@ class Table:
         sheet.y -= ROW_HEIGHT - 3.5
         self._grid.row(row.cells)
         self._draw_prices(row.prices)
+        for line in row.note:
+            sheet.y -= NOTE_LINE
+            sheet.text(NOTE_LEFT, line, RIGHT - NOTE_LEFT + 1, SMALL_PT, grey=GREY)
         sheet.y -= 3.5
         sheet.rule(LEFT, RIGHT, 0.3, LIGHT)
 
@@ -138,7 +157,15 @@ class Table:
             for (key, text_of), value in zip(self._text_of.items(), values, strict=True)
         }
         prices = [] if row.amount_ct is None else cells.pop("price", "").split("\n")
-        return _Row(cells, prices)
+        return _Row(cells, prices, self._note(row))
+
+    def _note(self, row: StatementRow) -> list[str]:
+        """Return the lines of a record's kilometres and note; none without them."""
+        text = self._texts.km_and_note(row) if self._note_title else ""
+        if not text:
+            return []
+        words = f"{self._note_title}: {text}"
+        return self._sheet.wrapped(words, RIGHT - NOTE_LEFT, SMALL_PT, most=MOST_NOTE_LINES)
 
     def sums(self) -> None:
         """Draw the last line: the number of transactions, their energy and their amount."""

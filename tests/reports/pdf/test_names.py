@@ -34,9 +34,11 @@ def test_all_names_of_a_statement_are_looked_at() -> None:
         cards={"1": "f→"},
         chargers=(Charger("garage", "g→", None, None, None, {"1": "h→"}),),
     )
-    made = made._replace(operator=made.operator._replace(name="i→"))
+    made = made._replace(
+        operator=made.operator._replace(name="i→", tax_note="j→", account_holder="k→")
+    )
     names = [name.text for name in spelled_otherwise(names_of_statement(made))]
-    assert names == [*("e→", "a→", "b→", "c→", "d→", "f→", "g→", "h→", "i→")]
+    assert names == [*("e→", "a→", "b→", "c→", "d→", "f→", "g→", "h→", "i→", "j→", "k→")]
 
 
 def test_the_command_and_the_check_name_them(migrated_home: Home) -> None:
@@ -48,5 +50,7 @@ def test_the_command_and_the_check_name_them(migrated_home: Home) -> None:
     options = ("--account", "Haus →", "--format", "pdf", "-o", str(file))
     done = migrated_home.run("shocpp-summary", "2026", "10", *options)
     assert (done.returncode, done.stderr) == (0, f"{sentence}\n")
+    overview = ("--overview", "-o", str(file))
+    assert migrated_home.run("shocpp-summary", "2026", "10", *overview).stderr == f"{sentence}\n"
     text = output_of(migrated_home, "shocpp-summary", "2026", "10", "--account", "Haus →")
     assert "Haus →" in text

@@ -122,6 +122,24 @@ def test_solar_energy_is_a_line_of_the_sums_and_a_column_of_the_annex(tmp_path: 
     assert "solar" not in letter(tmp_path, rows, account_of(rows)).words.casefold()
 
 
+def test_a_note_is_printed_whole_below_its_row(tmp_path: Path) -> None:
+    """Beside solar energy, too: charger, card and reason keep their space."""
+    note = "Dienstreise nach Hannover, Kostenstelle 4711; " * 4
+    noted, other = rows_of(2)
+    rows = [noted._replace(solar_wh=12_345, km=123_456, note=note[:200]), other]
+    account = account_of(rows, solar_wh=12_345)
+    for language, title in (("de", "Kilometer, Notiz"), ("en", "Kilometres, note")):
+        changes = {"noted": frozenset({account.account_index}), "language": language}
+        printed = letter(tmp_path, rows, account, **changes)
+        annex = pdf_statements.words_of(printed.pages[1:])
+        assert f"{title}: 123456 km {note[:200].strip()}" in annex
+        assert annex.count(title) == 1
+        assert annex.count("Stellplatz 4 / 1 Anna Müller …0B1C") == 2
+    # A month that an older program has closed keeps the column that cuts them.
+    first = letter(tmp_path, rows, account, snapshot_version=4, **changes)
+    assert "Kilometres, note: " not in first.words
+
+
 def test_a_letter_without_a_kind_of_tax_names_vat_as_the_prices_do(tmp_path: Path) -> None:
     """One session of 10.40 EUR gross: 10.40 / 1.19 = 8.7395 = 8.74 net and 1.66 VAT."""
     rows = rows_of(1)
