@@ -28,7 +28,14 @@ from shocpp.language.figures import ct_per_kwh, euro, kwh
 from shocpp.language.month import MONTH_NAMES
 from shocpp.language.phrases import decided_why, entry, masked, phrase, stop_reason, unknown
 from shocpp.reports.statement import Rows, Statement
-from shocpp.reports.tables.cells import columns_of, is_addressed, is_unknown, row_numbers, values_of
+from shocpp.reports.tables.cells import (
+    SOLAR,
+    columns_of,
+    is_addressed,
+    is_unknown,
+    row_numbers,
+    values_of,
+)
 from shocpp.reports.tables.columns import CSV, CSV_MACHINE
 from shocpp.store.books.statements.statement_records import StatementRow
 from shocpp.texts import controls_to_blanks, without_controls
@@ -40,14 +47,32 @@ BYTE_ORDER_MARK = "\ufeff"
 _FORMULA_SIGNS = tuple("=+-@＝＋－＠")  # noqa: RUF001
 
 _MONTHS = {name.casefold() for names in MONTH_NAMES.values() for name in names}
-_WORDS = "|".join(
+_WORDS = {*_MONTHS, *(month[:3] for month in _MONTHS), "mrz", "sept", "am", "pm", "eur", "usd"}
+_WEEKDAYS = (
+    *("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonnabend", "sonntag"),
+    *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+)
+_MORE_WORDS = {
+    *(*_WEEKDAYS, *(day[:2] for day in _WEEKDAYS[:8]), *(day[:3] for day in _WEEKDAYS[8:])),
+    *("jänner", "jän", "feber"),
+}
+_SIGNS = r"[\d\s.,:;/+'%€$£()_-]"
+
+
+def _pattern(words: set[str], letters: str) -> re.Pattern[str]:
+    """Return the pattern of figures, dates and times that consist of signs, letters and words."""
     # The longest first, because a shorter one may be its begin.
-    sorted({*_MONTHS, *(month[:3] for month in _MONTHS), "mrz", "sept", "am", "pm"}, reverse=True)
+    every = "|".join(sorted(words, reverse=True))
+    return re.compile(rf"(?:{_SIGNS}|{letters}|{every})+", re.IGNORECASE)
+
+
+# German and English, as spreadsheets guess them. `1E 5` and `5.E3` are figures, a T stands before a
+# time, a Z behind it, and Excel reads `3 a` as 3 o'clock.
+_CONVERTED = _pattern(
+    _WORDS | _MORE_WORDS,
+    r"(?<=[\d.,\s])e(?=\s?[+-]?\d)|(?<=\d)t(?=\d)|(?<=\d)z(?!\w)|(?<=\s)[ap](?!\w)",
 )
-# Figures of any kind, dates and times: German and English, as spreadsheets guess them.
-_CONVERTED = re.compile(
-    rf"(?:[\d\s.,:;/+'%€$£()_-]|(?<=\d)e(?=[+-]?\d)|{_WORDS}|eur|usd)+", re.IGNORECASE
-)
+_CONVERTED_BEFORE_SOLAR = _pattern(_WORDS, r"(?<=\d)e(?=[+-]?\d)")
 _TRUTH_VALUES = ("true", "false", "wahr", "falsch")
 
 
@@ -91,16 +116,22 @@ def text_cell(text: str | None) -> str:
 
     They run it neither as a formula, nor take it for a number, a date, a time or a truth value.
     """
-    plain = defused(text)
+    return _as_text(defused(text), _CONVERTED)
+
+
+@lru_cache(maxsize=4096)
+def _text_cell_before_solar(text: str | None) -> str:
+    """Return a text as cells of months had it that were closed before SOLAR."""
+    return _as_text(defused(text), _CONVERTED_BEFORE_SOLAR)
+
+
+def _as_text(plain: str, converted: re.Pattern[str]) -> str:
+    """Return a text with an apostrophe if a spreadsheet may take it for something else."""
     # A text that begins with an apostrophe is one already.
-    return f"'{plain}" if plain[:1] != "'" and _is_converted(plain) else plain
-
-
-def _is_converted(plain: str) -> bool:
-    """Return True if a German or English spreadsheet may take a text for something else."""
-    if plain.casefold() in _TRUTH_VALUES:
-        return True
-    return _CONVERTED.fullmatch(plain) is not None and any(map(str.isdigit, plain))
+    if plain[:1] == "'":
+        return plain
+    is_figure = converted.fullmatch(plain) is not None and any(map(str.isdigit, plain))
+    return f"'{plain}" if is_figure or plain.casefold() in _TRUTH_VALUES else plain
 
 
 @lru_cache(maxsize=4096)
@@ -150,7 +181,9 @@ class Texts:
 
     def __init__(self, statement: Statement, language: str) -> None:
         self._language = language
-        self.text = text_cell if is_addressed(statement) else defused
+        self.text = text_cell
+        if statement.snapshot_version < SOLAR:
+            self.text = _text_cell_before_solar if is_addressed(statement) else defused
         self._zone = ZoneInfo(statement.zone_name)
         self._names = {
             charger.charge_point_id: charger.name or charger.charge_point_id

@@ -384,6 +384,8 @@ NAMES = (
     *("0042", "1E5", "1e-5", "3/4", "MAR1", "1. Mai", "31 Oct 26", "=1+1", "+49", "-x", "@a"),
     *("12:30", "9 pm", "1,5", "1.5", "1.234,50", "50 %", "5 €", "2026-10-01", "1-2", "TRUE"),
     *("Wahr", "(12)", "4,13E+13", "1 234"),
+    *("1E 5", "5.E3", "2026-10-01T09:10", "Montag, 1. Oktober 2026", "Mon 1 Oct 2026", "Jän 1"),
+    *("3 a", "9:00 P", "So, 4.10.2026"),
 )
 """Names that a spreadsheet takes for numbers, dates, truth values or formulas."""
 
@@ -431,6 +433,14 @@ def test_months_that_were_closed_before_have_their_names_as_ever() -> None:
     assert [row["account"] for row in machine(statement(), statement_row(account="0042"))] == [
         "0042"
     ]
+
+
+def test_months_that_were_closed_before_keep_their_apostrophes() -> None:
+    """Of version 4 some names have none, before it there is only that of formulas."""
+    row = statement_row(account="1E 5", decided_why="1E5", stop_reason="=1")
+    for version, cells in ((5, "'1E 5 '1E5 '=1"), (4, "1E 5 '1E5 '=1"), (3, "1E 5 1E5 '=1")):
+        (record,) = people(statement(snapshot_version=version), row)
+        assert " ".join((record["Mandant"], record["Begründung"], record["Grund"])) == cells
 
 
 @given(st.text(max_size=30))
