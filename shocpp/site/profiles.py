@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from shocpp.charger_models.phase_switching import command_of
-from shocpp.energy.model import Connector, SetPoint
+from shocpp.energy.model import SOLAR, Connector, SetPoint
 from shocpp.energy.standing import in_force
 from shocpp.ocpp.charging_profiles import (
     TX_PROFILE,
@@ -38,10 +38,14 @@ still have more than theirs.
 """
 
 PAUSE_S, PAUSE_KEEP_ALIVE_MS = 43_200, 28_800_000
-"""The duration of a pause (0 A), and the age at which it is sent again.
+"""The duration of a pause (0 A) that somebody wants, and the age at which it is sent again.
 
-It breaks no limit when the server is gone, so that a night needs two profiles and not eighty.
+It breaks no limit when the server is gone, so that a night needs two profiles and not eighty. That
+of a car that waits for its turn is LOW_WORKING_S: without the server nobody would end it.
 """
+
+LAST_MS = 180_000
+"""The rest of a working limit at which it is sent again, whatever its age: time for attempts."""
 
 CLOCK_STEP_MS = 60_000
 """The least step by which the clock was set back, if a profile is of the future by more."""
@@ -185,17 +189,28 @@ class _Plan:
             return
         if variant is None:
             return
-        keep_alive_ms = KEEP_ALIVE_MS if limit_ma else PAUSE_KEEP_ALIVE_MS
-        age_ms = 0 if installed is None else self._now_ms - installed.accepted_ms
-        is_old = (
-            installed is not None
-            and installed.ends_ms is not None
-            # After the clock was set back, nobody knows how old it is.
-            and not -CLOCK_STEP_MS < age_ms < keep_alive_ms
-        )
         profile = self.working(variant, limit_ma)
-        if is_old or self._differs(installed, profile) or self._is_of_other(installed):
+        if (
+            self._is_old(installed, limit_ma)
+            or self._differs(installed, profile)
+            or self._is_of_other(installed)
+        ):
             yield self.set(self._rank(limit_ma), profile)
+
+    def _is_old(self, installed: InstalledProfile | None, limit_ma: int) -> bool:
+        """Return True if a working limit has to be sent again, or it would end."""
+        if installed is None or installed.ends_ms is None:
+            return False
+        keep_alive_ms = PAUSE_KEEP_ALIVE_MS if self._is_long_pause(limit_ma) else KEEP_ALIVE_MS
+        # After the clock was set back, nobody knows how old it is.
+        is_new = -CLOCK_STEP_MS < self._now_ms - installed.accepted_ms < keep_alive_ms
+        return not is_new or installed.ends_ms - self._now_ms <= LAST_MS
+
+    def _is_long_pause(self, limit_ma: int) -> bool:
+        """Return True for a limit of 0 that is to last without the server, too."""
+        wish = self._connector.wish
+        is_over = wish.goal is not None and wish.goal.left_wh == 0
+        return limit_ma == 0 and (self._base_ma == 0 or wish.mode == SOLAR or is_over)
 
     def _rank(self, limit_ma: int) -> int:
         if limit_ma < self._in_force_ma:
@@ -289,7 +304,7 @@ class _Plan:
         session, base_ma = self._connector.session, self._base_ma
         assert session is not None, "a working limit is that of a session"
         duration_s = LOW_WORKING_S if base_ma is not None and limit_ma < base_ma else WORKING_S
-        if limit_ma == 0:
+        if self._is_long_pause(limit_ma):
             duration_s = PAUSE_S
         return Profile(
             self._id,

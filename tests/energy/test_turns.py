@@ -7,11 +7,14 @@ import pytest
 from shocpp.energy.controller import decide
 from shocpp.energy.model import GroupRules, SiteRules
 from tests.world.power.cars import Car
-from tests.world.power.chargers import Charger, Reports
+from tests.world.power.chargers import Answers, Charger, Reports
+from tests.world.power.house import House
+from tests.world.power.meter import Meter
 from tests.world.power.simulation import Remembering, Simulation
 
 HOUR_S = 3_600
 GROUP = "tiefgarage"
+GROUPS = {"a": GroupRules(16_000), "b": GroupRules(16_000)}
 
 
 def car_park(limit_ma: int, *chargers: Charger) -> Simulation:
@@ -125,6 +128,40 @@ def test_a_higher_priority_is_served_first_and_keeps_its_place() -> None:
     assert min(first.car.charged_s, second.car.charged_s) > HOUR_S, "the others take turns"
 
 
+def test_a_car_that_waits_is_told_of_a_turn_only_where_it_will_have_one() -> None:
+    first, second = Charger("first", priority=5), Charger("second")
+    simulation = car_park(6_000, first, second)
+    simulation.plug()
+    simulation.run(HOUR_S)
+    assert simulation.point("second").reason == ("waits_priority", {"cars": 1})
+    first.priority = 0
+    simulation.run(60)
+    assert simulation.point("first").reason == ("waits_turn", {"cars": 1, "minutes": 15})
+
+
+def test_a_car_does_not_wait_for_the_turn_of_one_on_another_phase() -> None:
+    """The house has all of L1."""
+    waiting, charging = Charger("waiting", wiring=(0,)), Charger("charging", wiring=(1,))
+    house, rules = House((33_000, 1_000, 1_000)), SiteRules(35_000, has_meter=True)
+    simulation = Simulation(Remembering(decide), rules, [waiting, charging], house, Meter())
+    simulation.run(60).plug()
+    simulation.run(300)
+    assert simulation.point("charging").limit_ma == 16_000
+    assert simulation.point("waiting").reason == ("no_room", {})
+
+
+def test_a_car_does_not_wait_for_the_turn_of_one_behind_another_limit() -> None:
+    """The first group has a charger that keeps no limit."""
+    ours, liar = Charger("ours", groups=("a",)), Charger("liar", groups=("a",))
+    liar.answers = Answers.IGNORES
+    other, rules = Charger("other", groups=("b",)), SiteRules(None, groups=GROUPS)
+    simulation = Simulation(Remembering(decide), rules, [ours, liar, other])
+    simulation.run(60).plug()
+    simulation.run(300)
+    assert simulation.point("other").limit_ma == 16_000
+    assert simulation.point("ours").reason == ("no_room", {})
+
+
 def test_the_last_car_of_a_row_that_arrives_gets_its_turn() -> None:
     simulation = car_park(18_000, *chargers(5))
     for index in range(5):
@@ -151,6 +188,18 @@ def test_the_sum_is_within_the_limit_15_minutes_after_the_server_is_gone(
     assert max(simulation.loads[-1]) <= limit_a * 1000, simulation.trace(gone_s - 60)
     served = min(number, limit_a // 6)
     assert simulation.loads[-1] == (6_000 * served,) * 3
+
+
+def test_a_car_that_waits_for_its_turn_has_its_base_when_the_server_is_gone() -> None:
+    simulation = car_park(63_000, *chargers(12))
+    simulation.plug()
+    simulation.run(HOUR_S)
+    waiting = [name for name in simulation.chargers if simulation.point(name)[1:3] == (0, 6_000)]
+    assert waiting, "none waits that has a base"
+    simulation.is_server_up = False
+    simulation.run(1_500)
+    assert [simulation.chargers[name].drawn_ma for name in waiting] == [(6_000,) * 3] * len(waiting)
+    assert max(simulation.loads[-1]) == 60_000
 
 
 @pytest.mark.parametrize(("limit_a", "count"), [(20, 6), (35, 8)])

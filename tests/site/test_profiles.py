@@ -10,11 +10,15 @@ from shocpp.charger_models.charging_profiles import (
     profile_choice,
 )
 from shocpp.energy.model import (
+    FAST,
+    SOLAR,
     Connector,
+    Goal,
     Installed,
     Reason,
     Session,
     SetPoint,
+    Wish,
 )
 from shocpp.ocpp.charging_profiles import Variant, base_id, working_id
 from shocpp.site.facts.charger import ChargerFacts
@@ -237,11 +241,46 @@ def test_a_working_profile_names_its_transaction_and_its_time() -> None:
     assert profile["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] == 1
 
 
-def test_a_working_limit_below_the_base_outlasts_all_higher_ones() -> None:
-    base = installed(BASE_VARIANT, 10_000)
-    # A pause breaks no limit when we are gone: a night needs two.
-    for limit_ma, duration_s in ((6_000, 900 + 600), (0, 12 * 3_600)):
-        wanted_point = point(limit_ma, 10_000)
-        (call,) = wanted_calls(charger(base), connector(base), wanted_point, NOW_MS)
-        schedule = call.payload["csChargingProfiles"]["chargingSchedule"]
-        assert schedule["duration"] == duration_s
+@pytest.mark.parametrize("limit_ma", [6_000, 0])
+def test_a_working_limit_below_the_base_outlasts_all_higher_ones(limit_ma: int) -> None:
+    assert duration_s(limit_ma, 10_000) == 900 + 600
+
+
+def duration_s(limit_ma: int, base_ma: int, **more: Any) -> int:
+    """Return the duration of a working limit that is sent above this base."""
+    base = installed(BASE_VARIANT, base_ma)
+    facts, car = charger(base), connector(base, **more)
+    (call,) = wanted_calls(facts, car, point(limit_ma, base_ma), NOW_MS)
+    return int(call.payload["csChargingProfiles"]["chargingSchedule"]["duration"])
+
+
+@pytest.mark.parametrize(
+    ("base_ma", "wish"),
+    [(0, Wish()), (6_000, Wish(SOLAR)), (6_000, Wish(FAST, Goal(0)))],
+)
+def test_a_pause_that_somebody_wants_lasts_for_hours(base_ma: int, wish: Wish) -> None:
+    """It breaks no limit when the server is gone, and a night needs two of them."""
+    base = installed(BASE_VARIANT, base_ma)
+    pause = installed(WORKING_VARIANT, 0, ends_ms=NOW_MS + 43_000_000)
+    assert wanted(point(0, base_ma), base, pause, wish=wish) == []
+    old = pause._replace(accepted_ms=NOW_MS - 28_800_000)
+    assert wanted(point(0, base_ma), base, old, wish=wish) == [(KEEP_ALIVE, "Set", 0)]
+    if base_ma:
+        assert duration_s(0, base_ma, wish=wish) == 12 * 3_600
+
+
+def test_a_car_that_waits_for_its_turn_has_its_base_soon_after_the_server_is_gone() -> None:
+    pause = installed(WORKING_VARIANT, 0, ends_ms=NOW_MS + 43_000_000)
+    assert wanted(point(0), BASE_OF_6, pause) == []
+    # That of a car whose mode was another one is replaced.
+    old = pause._replace(accepted_ms=NOW_MS - 600_000)
+    assert wanted(point(0), BASE_OF_6, old) == [(KEEP_ALIVE, "Set", 0)]
+    assert duration_s(0, 6_000) == 900 + 600
+
+
+def test_a_short_pause_that_becomes_a_long_one_is_sent_again_before_it_ends() -> None:
+    pause = installed(WORKING_VARIANT, 0, ends_ms=NOW_MS + 180_000)
+    calls = wanted(point(0), BASE_OF_6, pause, wish=Wish(SOLAR))
+    assert calls == [(KEEP_ALIVE, "Set", 0)]
+    soon = pause._replace(ends_ms=NOW_MS + 181_000)
+    assert wanted(point(0), BASE_OF_6, soon, wish=Wish(SOLAR)) == []

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shocpp.energy.model import (
+    SOLAR,
     Connector,
     Installed,
     Key,
@@ -164,26 +165,30 @@ class Delivery:
             return False, working_ma
         if point.base_ma is not None and point.base_ma != installed.base_ma:
             return True, point.base_ma
-        if working_ma is not None and (working_ma != present_ma or self._ends(installed, now_ms)):
+        if working_ma is not None and (working_ma != present_ma or self._ends(line, now_ms)):
             return False, working_ma
         return None
 
-    def _ends(self, installed: Installed, now_ms: int) -> bool:
+    def _ends(self, line: Line, now_ms: int) -> bool:
         if self._duration_s is None or self._repeat_s is None:
             return False
+        installed = line.installed
         limit_ma = installed.working_ma or 0
-        duration_s = self._duration_of(limit_ma, installed.base_ma)
+        duration_s = self._duration_of(line.charger, limit_ma, installed.base_ma)
         left_ms = (installed.working_until_ms or now_ms) - now_ms
-        repeat_s = self._repeat_s if limit_ma else PAUSE_REPEAT_S
+        repeat_s = PAUSE_REPEAT_S if duration_s == PAUSE_S else self._repeat_s
         # After the clock was set back, more is left than there ever was.
         lasts_ms = (duration_s or 0) * 1000
         return left_ms <= lasts_ms - repeat_s * 1000 or left_ms > lasts_ms + 60_000
 
-    def _duration_of(self, limit_ma: int, base_ma: int | None) -> int | None:
-        """Return the duration of a working limit: one below the base outlasts all higher ones."""
+    def _duration_of(self, charger: Charger, limit_ma: int, base_ma: int | None) -> int | None:
+        """Return the duration of a working limit: one below the base outlasts all higher ones.
+
+        A pause that somebody wants lasts longer than one of a car that waits for its turn.
+        """
         if self._duration_s is None or self._repeat_s is None:
             return self._duration_s
-        if limit_ma == 0:
+        if limit_ma == 0 and (base_ma == 0 or charger.wish.mode == SOLAR):
             return PAUSE_S
         is_low = base_ma is not None and limit_ma < base_ma
         return self._duration_s + self._repeat_s if is_low else self._duration_s
@@ -204,7 +209,7 @@ class Delivery:
             line.refuses, line.refused_s = True, second
             return
         # The working limit starts 60 s in the past, and so does its duration.
-        duration_s = self._duration_of(call.limit_ma, line.installed.base_ma)
+        duration_s = self._duration_of(charger, call.limit_ma, line.installed.base_ma)
         until_ms = None if duration_s is None else now_ms + duration_s * 1000
         charger.accept(is_base=call.is_base, limit_ma=call.limit_ma, until_ms=until_ms)
         if call.is_base:
