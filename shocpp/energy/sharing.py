@@ -6,7 +6,7 @@ from typing import NamedTuple
 from shocpp.energy.allocation import OWN, STEP_MA, UNBALANCE, Demand, Share, allocate
 from shocpp.energy.failsafe import Rest, dimmed_total, fallback_of, groups_of, is_limited, usable
 from shocpp.energy.meter import REPORT_MS
-from shocpp.energy.model import ALL_PHASES, Connector, Key
+from shocpp.energy.model import ALL_PHASES, AWAY, Connector, Key
 from shocpp.energy.pacing import RAISE_MS, RARE_MS, wait_ms
 from shocpp.energy.ranking import had_turn, is_overdue, ranked
 from shocpp.energy.situation import (
@@ -20,7 +20,7 @@ from shocpp.energy.situation import (
     reckoned,
     rest_of,
 )
-from shocpp.energy.standing import is_falling, phases_of
+from shocpp.energy.standing import is_falling, is_reliable, limit_or_maximum, phases_of
 from shocpp.energy.state.model import ENOUGH_CHANGES, MeterState
 from shocpp.energy.surplus.following import most_by_phases
 from shocpp.energy.surplus.phases import expected_phases, pauses
@@ -212,12 +212,18 @@ def _is_live(connector: Connector) -> bool:
 
 
 def _of_unreliable(situation: Situation, connector: Connector, rest: Rest) -> int:
-    """Return the limit of a session that counts with its maximum anyway."""
+    """Return the limit of a session that counts with its maximum anyway, or is away."""
+    key, memory = connector.key, situation.states[connector.key]
+    if situation.standings[key] == AWAY and is_reliable(connector, memory, AWAY):
+        # Nothing can be sent to it: what it may draw is reserved, and it goes on with that.
+        in_force_ma = limit_or_maximum(connector, situation.now_ms)
+        most_ma = min(_most(situation, connector), in_force_ma)
+        return min(memory.limit_ma, usable(connector, most_ma))
     left_ma = rest.left_for(connector) + situation.reserved(connector)
     most_ma = min(_most(situation, connector), left_ma)
     if situation.is_fallback:
         most_ma = min(most_ma, fallback_of(connector, situation.rules))
-    limit_ma, memory = usable(connector, most_ma), situation.states[connector.key]
+    limit_ma = usable(connector, most_ma)
     # Its maximum is reserved, so little depends on it, and each change is a write.
     pause_ms = RAISE_MS if limit_ma < memory.limit_ma else RARE_MS
     is_early = memory.changed_ms and situation.now_ms - memory.changed_ms < pause_ms

@@ -214,6 +214,40 @@ def test_a_charger_that_is_away_keeps_what_it_has() -> None:
     assert simulation.loads[-1] == (23_000,) * 3, simulation.trace(600)
 
 
+def test_chargers_that_are_away_for_a_moment_go_on_with_what_they_have() -> None:
+    """As all are while the server starts again. Nobody has reported the car that has just begun."""
+    one, new = Charger("one"), Charger("new", reports_every_s=60)
+    simulation = site(one, new)
+    simulation.plug("one")
+    simulation.run_until(721)
+    simulation.plug("new")
+    simulation.run(20)
+    assert simulation.point("new").limit_ma == 6_000, simulation.trace(700)
+    for charger in (one, new):
+        charger.is_connected = False
+    simulation.run(15)
+    for charger in (one, new):
+        charger.is_connected = True
+    simulation.run(300)
+    assert min(limit_ma or 0 for _, limit_ma in simulation.limits("new", 730)) == 6_000
+
+
+def test_a_charger_that_is_away_is_not_raised() -> None:
+    """Others leave meanwhile; it gets their current once it is there to be sent it."""
+    away, other = Charger("away"), Charger("other")
+    simulation = site(away, other)
+    simulation.plug()
+    simulation.run(600)
+    away.is_connected = False
+    simulation.run(20)
+    other.unplug()
+    simulation.run(200)
+    assert simulation.point("away").limit_ma == 11_000, simulation.trace(600)
+    away.is_connected = True
+    simulation.run(120)
+    assert simulation.point("away").limit_ma == 16_000, simulation.trace(600)
+
+
 def test_a_charger_that_comes_back_is_not_accused() -> None:
     """Its working limit has ended meanwhile, and its newest current is of before."""
     back = Charger("back")
