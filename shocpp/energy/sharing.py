@@ -92,7 +92,7 @@ def sharing_of(
         if possible[one.key].limit_ma > limits[one.key]:
             raises.raise_to(one, possible[one.key].limit_ma, was_lowered=one.key in lowered)
     if not lowered and now_ms - yielded_ms >= YIELD_MS:
-        yielding = _yielding(situation, order, limits, possible)
+        yielding = _yielding(situation, order, limits, possible, raises.rest)
         if yielding is not None:
             limits[yielding], yielded_ms = 0, now_ms
     causes = {
@@ -175,10 +175,12 @@ def _yielding(
     order: Sequence[Connector],
     limits: Mapping[Key, int],
     possible: Mapping[Key, Share],
+    rest: Rest,
 ) -> Key | None:
     """Return a connector that yields to one whose turn is overdue, None if nobody must.
 
     The currents of cars may be so uncertain that all seem to fit, and no waiting car could begin.
+    `rest` is what is certainly free.
     """
     states, now_ms = situation.states, situation.now_ms
     overdue = [
@@ -194,12 +196,19 @@ def _yielding(
         return None
     first = overdue[0]
     phases = {*phases_of(first, states[first.key])}
+    full = {
+        name
+        for name in groups_of(first, situation.rules)
+        if min(rest.groups_ma[name][phase] for phase in phases) < first.min_ma
+    }
     after_turn = [
         one
         for one in order
         if limits[one.key]
         and had_turn(states[one.key], now_ms)
         and one.priority <= first.priority
+        # One outside a full group makes no room in it.
+        and full <= {*one.groups}
         and phases & {*phases_of(one, states[one.key])}
     ]
     # Those that have no share beside it, then those that were served most.

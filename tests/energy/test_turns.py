@@ -162,6 +162,20 @@ def test_a_car_does_not_wait_for_the_turn_of_one_behind_another_limit() -> None:
     assert simulation.point("ours").reason == ("no_room", {})
 
 
+def test_nobody_outside_a_full_group_yields_to_a_car_in_it() -> None:
+    ours, others = ("a1", "a2"), ("b1", "b2")
+    chargers = [Charger(name, groups=("a",)) for name in ours] + [*map(Charger, others)]
+    rules = SiteRules(40_000, groups={"a": GroupRules(8_000)})
+    simulation = Simulation(Remembering(decide), rules, chargers)
+    simulation.run(60).plug()
+    simulation.run(2 * HOUR_S)
+    for name in others:
+        limits = [limit_ma for _, limit_ma in simulation.limits(name, 300)]
+        assert 0 not in limits, simulation.trace(900)
+    for name in ours:
+        assert simulation.chargers[name].car.charged_s > HOUR_S // 2
+
+
 def test_the_last_car_of_a_row_that_arrives_gets_its_turn() -> None:
     simulation = car_park(18_000, *chargers(5))
     for index in range(5):
