@@ -130,7 +130,11 @@ def _with_proof(
     if limit_ma is None:
         return state
     excess = excess_of(connector, observed, limit_ma)
-    if excess <= 0 or is_settled(connector, observed, now_ms):
+    has_settled = is_settled(connector, observed, now_ms)
+    if limit_ma and has_settled and sum(observed.currents_ma) >= DRAWS_MA:
+        excess_ma = min(max(excess + TOLERANCE_MA, 0), TOLERANCE_MA)
+        state = state._replace(excess_ma=excess_ma)
+    if excess <= 0 or has_settled:
         state = state._replace(unproven_since_ms=None, is_unproven=False)
     else:
         state = _unproven(connector, state, now_ms)

@@ -154,6 +154,9 @@ class _Raises:
             connector._replace(phases=phases_of(connector, memory)),
             len(expected_phases(connector, memory)),
         )
+        if not self._limits[key] and any(self._limits.values()):
+            # Else one that takes too much would begin, and another one would have to stop for it.
+            left_ma -= memory.excess_ma
         most_ma = min(wanted_ma, left_ma // STEP_MA * STEP_MA)
         if carried(connector, memory, most_ma) > left_ma:
             most_ma = 0

@@ -132,8 +132,11 @@ def rest_of(situation: Situation, house_ma: PerPhase, total_ma: int) -> Rest:
             # Cars draw a little more than their limits.
             limit_ma = limit_or_maximum(connector, situation.now_ms)
             drawn = draw(connector, states[connector.key], situation.now_ms).lower_ma
-            excess = max(drawn) - limit_ma
-            rest.take(connector, max(excess, 0), phases, phase_count)
+            excess_ma = max(max(drawn) - limit_ma, 0)
+            if limit_ma and not situation.is_metered:
+                # Also until it is reported anew; a meter would show it twice.
+                excess_ma = max(excess_ma, states[connector.key].excess_ma)
+            rest.take(connector, excess_ma, phases, phase_count)
         else:
             rest.take(connector, situation.reserved(connector), phases, phase_count)
     return rest

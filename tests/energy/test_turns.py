@@ -162,6 +162,19 @@ def test_a_car_does_not_wait_for_the_turn_of_one_behind_another_limit() -> None:
     assert simulation.point("ours").reason == ("no_room", {})
 
 
+def test_cars_that_take_a_little_too_much_take_turns_and_do_not_flap() -> None:
+    """Three of 6 A share 20 A, but each takes 0.7 A more: 20.1 A."""
+    simulation = car_park(20_000, *(Charger(f"p{n}", Car(excess_ma=700)) for n in range(3)))
+    simulation.plug()
+    simulation.run(3 * HOUR_S)
+    for charger in simulation.chargers.values():
+        stops = [
+            second for second, limit_ma in simulation.limits(charger.name, 600) if not limit_ma
+        ]
+        assert len(stops) <= 5, simulation.trace(600)
+        assert charger.car.charged_s > 1.8 * HOUR_S, simulation.trace(600)
+
+
 def test_nobody_outside_a_full_group_yields_to_a_car_in_it() -> None:
     ours, others = ("a1", "a2"), ("b1", "b2")
     chargers = [Charger(name, groups=("a",)) for name in ours] + [*map(Charger, others)]

@@ -94,6 +94,7 @@ class ConnectorState(NamedTuple):
     is_unproven       it has never shown that it keeps limits, because it reports no current
     sun, switch       the memory of the sun, and of switches of its phases
     was_drawing       its car drew when its limit became 0, and has not drawn since
+    excess_ma         its car takes so much more than its limit, at most what rounding explains
     """
 
     transaction_id: int | None = None
@@ -123,6 +124,7 @@ class ConnectorState(NamedTuple):
     sun: SunState = SunState()
     switch: SwitchState = SwitchState()
     was_drawing: bool = False
+    excess_ma: int = 0
 
 
 class Load(NamedTuple):
