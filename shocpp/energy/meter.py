@@ -215,9 +215,7 @@ def verdict(meter: MeterState, rules: SiteRules, now_ms: int, charging_since_ms:
         return METER_FROZEN
     if not meter.is_trusted:
         return METER_NEW
-    if rules.limit_ma is not None and all(
-        load_ma < -rules.limit_ma for load_ma in meter.loads[-1].most_ma
-    ):
+    if rules.limit_ma is not None and _exports_above(meter, rules.limit_ma):
         # No house exports more than its fuses carry.
         return METER_REVERSED
     for echo_name, result in ((ECHO_REVERSED, METER_REVERSED), (ECHO_ABSENT, METER_ABSENT)):
@@ -243,13 +241,26 @@ def house(meter: MeterState, rules: SiteRules, *, sees_cars: bool) -> House:
     highest = _highest([load.most_ma for load in meter.loads])
     split_sum = sum(rules.split) if meter.newest.is_sum else 1.0
     totals = Totals(*newest.totals_ma, max(load.totals_ma[0] for load in meter.loads))
-    return House(newest.most_ma, newest.least_ma, highest, newest.likely_ma, totals, split_sum)
+    loads = newest.most_ma, newest.least_ma, highest, newest.likely_ma
+    if split_sum > 1:
+        # An export in sum may be all on other phases: it makes no room on any.
+        most, least, highest, likely = (_highest([load, (0, 0, 0)]) for load in loads)
+        return House(most, least, highest, likely, totals, split_sum)
+    return House(*loads, totals, split_sum)
 
 
 def steady(load_ma: PerPhase) -> House:
     """Return a house of which nothing but one load counts."""
     total_ma = sum(load_ma)
     return House(load_ma, load_ma, load_ma, load_ma, Totals(total_ma, total_ma, total_ma))
+
+
+def _exports_above(meter: MeterState, limit_ma: int) -> bool:
+    """Return True if the house exports more than this on all phases."""
+    load = meter.loads[-1]
+    if meter.newest is not None and meter.newest.is_sum:
+        return load.totals_ma[0] < -len(ALL_PHASES) * limit_ma
+    return all(load_ma < -limit_ma for load_ma in load.most_ma)
 
 
 def _load(reading: SiteReading, rules: SiteRules, cars: Cars) -> Load:

@@ -308,6 +308,41 @@ def test_a_good_meter_keeps_its_verdict() -> None:
     assert verdicts == {METER_GOOD}
 
 
+@pytest.mark.parametrize("export_ma", [8_700, 13_000, 30_000])
+def test_the_sum_of_a_sunny_house_is_no_wrong_sign(export_ma: int) -> None:
+    """9 kW of export are 39 A in sum, above the limit of each phase."""
+    house = House((-export_ma, -export_ma, -export_ma))
+    simulation = site(*two_cars(), house=house, meter=Meter(is_sum=True))
+    simulation.plug()
+    simulation.run(HOUR_S)
+    assert isinstance(simulation.controller, Remembering)
+    verdicts = {decision.meter for _, decision in simulation.controller.decisions[3:]}
+    assert verdicts == {METER_GOOD}, simulation.trace()
+
+
+@pytest.mark.parametrize("split", [(1.0, 1.0, 1.0), (0.4, 0.3, 0.3)])
+def test_the_sum_of_an_export_makes_no_room_on_each_phase(
+    split: tuple[float, float, float],
+) -> None:
+    """The sum of 6 kW would be 26 A on each phase, and each phase feeds in 8.7 A."""
+    cars = [Charger(name) for name in ("garage", "yard", "carport")]
+    rules = RULES._replace(split=split)
+    house = House((-8_700, -8_700, -8_700))
+    simulation = site(*cars, house=house, meter=Meter(is_sum=True, split=split), rules=rules)
+    simulation.plug()
+    simulation.run(HOUR_S)
+    assert simulation.overshoot(LIMIT_MA).total_s == 0, simulation.trace()
+
+
+def test_a_reversed_sum_is_recognised() -> None:
+    simulation = site(*two_cars(), meter=Meter(is_sum=True, is_reversed=True))
+    simulation.plug("garage")
+    simulation.at(600, lambda of: of.plug("yard"))
+    simulation.run(HOUR_S)
+    assert verdict(simulation) == METER_REVERSED, simulation.trace()
+    assert simulation.overshoot(LIMIT_MA).total_s == 0
+
+
 def test_a_reading_counts_once() -> None:
     """The reading before a reduction says nothing new after it."""
     kettle = Appliance(1_801, 2_400, (8_000, 0, 0))

@@ -21,6 +21,7 @@ class Meter:
     copies         each reading comes so many times
     is_reversed    its sign is wrong
     is_beside      it does not measure the cars
+    is_sum         it gives the sum of the phases, of which each has its share of `split`
     """
 
     every_s: int = 5
@@ -33,6 +34,8 @@ class Meter:
     copies: int = 1
     is_reversed: bool = False
     is_beside: bool = False
+    is_sum: bool = False
+    split: tuple[float, float, float] = (1.0, 1.0, 1.0)
     _loads: deque[PerPhase] = field(default_factory=deque)
     _dice: random.Random = field(default_factory=lambda: random.Random("meter"))
 
@@ -53,7 +56,10 @@ class Meter:
             load_ma = (first, second_ma, third)
         if self.is_reversed:
             load_ma = (-load_ma[0], -load_ma[1], -load_ma[2])
-        return SiteReading(now_ms, load_ma)
+        if self.is_sum:
+            first, second_ma, third = (round(sum(load_ma) * share) for share in self.split)
+            load_ma = (first, second_ma, third)
+        return SiteReading(now_ms, load_ma, is_sum=self.is_sum)
 
     def _noise(self) -> int:
         return self._dice.randint(-self.noise_ma, self.noise_ma)
