@@ -22,6 +22,7 @@ from shocpp.recovery.salvage import (
     Salvaged,
     readable_part,
     replay_messages,
+    restore_dimmings,
     write_files_of,
 )
 from shocpp.settings import Settings
@@ -94,6 +95,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
             if readable is not None:
                 messages, refused = replay_messages(db, readable, settings, progress)
                 restored.refused.extend(refused)
+                restore_dimmings(db, readable)
                 salvaged = Salvaged(files, messages, count_nameless(readable), unreadable)
             # Those of older releases and of the seed get the numbers of their records.
             write_files(db, settings)

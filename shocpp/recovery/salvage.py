@@ -27,8 +27,9 @@ from shocpp.store.files import salvaged_rows
 from shocpp.store.files.backups import beside
 from shocpp.store.files.page_rows import Pages
 from shocpp.store.files.salvaged_rows import Unreadable, copy_readable, energy_frames
-from shocpp.store.keys import EVERYTHING
+from shocpp.store.keys import EVERYTHING, NO_KEYS
 from shocpp.store.schema.migrations import migrate
+from shocpp.store.site import dimmings
 
 
 class Salvaged(NamedTuple):
@@ -62,6 +63,8 @@ LOSSES = {
     "session_note": "notes on sessions: those that are in no file are lost",
     "frame": "frames: open transactions lack their readings, and are booked when they stop",
     "account": "accounts: their names come from records and conf/tags.json",
+    "dim_signal": "the grid operator's signal: the next one counts",
+    "dimming": "the grid operator's dimmings: some are missing from their log",
 }
 """The consequences of lost pages, by table."""
 
@@ -144,6 +147,12 @@ def replay_messages(
         count += replay.restore_starts(FOR_EVER_MS)
         restored.orphan_replaced(db, FOR_EVER_MS)
     return count, replay.refused
+
+
+def restore_dimmings(db: Database, readable: Database) -> None:
+    """Write the log of the grid operator's dimmings into the new database; it is in no file."""
+    with db.writing(keys=NO_KEYS):
+        dimmings.restore(db, readable)
 
 
 def _bind_accounts(db: Database, readable: Database, settings: Settings) -> None:

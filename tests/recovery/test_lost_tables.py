@@ -12,7 +12,11 @@ from click.testing import CliRunner
 from shocpp.clock import now_ms
 from shocpp.interfaces.cli.upkeep import rebuild
 from shocpp.recovery.salvage import LOSSES
+from shocpp.store.database import open_database
+from shocpp.store.keys import NO_KEYS
 from shocpp.store.schema.migrations import migrate
+from shocpp.store.site import dimmings
+from shocpp.store.site.dimmings import DimSignal
 from tests.world.home import Home
 from tests.world.machine import ROOT
 from tests.world.visits import EVENING, MORNING, start, stop, values
@@ -83,6 +87,8 @@ READINGS = (
     "SELECT register_wh FROM meter_reading JOIN started_transaction AS started"
     " ON started.id = started_transaction WHERE state <> 'stopped'"
 )
+DIMMED = "SELECT is_dimmed, source, received_ms, lost_ms FROM dim_signal"
+DIMMINGS = "SELECT began_ms, ended_ms, limit_w, source FROM dimming ORDER BY began_ms"
 VIEWS = {
     "records": RECORDS,
     "stops": STOPS,
@@ -93,6 +99,8 @@ VIEWS = {
     "closed": CLOSED,
     "signed": SIGNATURES,
     "readings": READINGS,
+    "dimmed": DIMMED,
+    "dimmings": DIMMINGS,
 }
 
 ALLOWED = {
@@ -112,6 +120,11 @@ ALLOWED = {
     # Readings are read again from frames only.
     ("frame", True): {"readings"},
     ("frame", False): {"readings"},
+    # The grid operator's signal and its log are in no file.
+    ("dim_signal", True): {"dimmed"},
+    ("dim_signal", False): {"dimmed"},
+    ("dimming", True): {"dimmings"},
+    ("dimming", False): {"dimmings"},
 }
 """The views that may differ, by table and by the presence of files; `LOSSES` tells the user."""
 
@@ -137,6 +150,11 @@ def charged(tmp_path_factory: pytest.TempPathFactory) -> Home:
     calls(home, "carport", *CARPORT)
     correct = ("review", "correct", "3", "--wh", "900", "--yes", "--why", "a broken meter")
     assert home.run("shocpp", *correct).returncode == 0
+    with open_database(home.database) as books, books.writing(keys=NO_KEYS):
+        for began_ms, source in ((1_000, "posted"), (9_000, "loss"), (20_000, "mqtt")):
+            dimmings.end(books, began_ms - 100)
+            dimmings.begin(books, began_ms, 4_200, source)
+        dimmings.store_signal(books, DimSignal(True, "mqtt", 20_000, None))
     with contextlib.closing(sqlite3.connect(home.database)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return home

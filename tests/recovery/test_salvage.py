@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from shocpp.clock import now_ms
+from shocpp.store.database import open_database
 from shocpp.store.files.page_rows import PageRow, Pages
+from shocpp.store.files.salvaged_rows import copy_readable
 from shocpp.store.schema.migrations import migrate
 from tests.world.home import Home
 from tests.world.visits import EVENING, MORNING, say, start, stop, sums, values
@@ -370,6 +372,22 @@ def test_a_closed_month_whose_starts_are_lost_is_closed_again(charged_home: Home
     assert home.run("shocpp", "import", str(home.folder / "accounting")).returncode == 0
     assert home.query(BOOKS) == before
     assert "whole: 1 closed month" in home.run("shocpp", "verify").stdout
+
+
+def test_minutes_and_dimmings_are_no_prices(tmp_path: Path) -> None:
+    """Their columns have the types of a price, and a dimming has the number of a record."""
+    old, new = tmp_path / "old.sqlite3", tmp_path / "new.sqlite3"
+    for path in (old, new):
+        migrate(path, 1)
+    with contextlib.closing(sqlite3.connect(old)) as db:
+        db.execute("INSERT INTO site_minute VALUES (29000000, 5, 0, 7), (29000001, 5, 9, 7)")
+        db.execute("INSERT INTO dimming VALUES (1, 5, 9, 4200, 'posted'), (2, 5, 0, 1, 'loss')")
+        db.commit()
+    with open_database(new) as books:
+        unreadable = copy_readable(books, Pages(old), (), lambda _: None)
+        assert (unreadable.pages, unreadable.rows) == (0, 0)
+        assert books.execute("SELECT * FROM price").fetchall() == []
+        assert books.execute("SELECT count(*) FROM dimming").fetchone() == (2,)
 
 
 def test_deleted_rows_stay_deleted(tmp_path: Path) -> None:

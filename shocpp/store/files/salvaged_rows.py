@@ -14,26 +14,27 @@ from shocpp.store.charge_points.frames import EnergyFrame
 from shocpp.store.database import Database
 from shocpp.store.files.page_rows import PageRow, Pages, Value
 from shocpp.store.keys import EVERYTHING
+from shocpp.store.site import dimmings
 
 _TABLES = (
-    *("charge_point", "started_transaction", "received_stop", "accounting_record", "price"),
-    *(
-        "price_part",
-        "closed_month",
-        "signed_value",
-        "renumbering",
-        "frame",
-        "account",
-        "session_note",
-    ),
+    *("charge_point", "started_transaction", "received_stop", "accounting_record"),
+    # The words of these two tell them from prices and others, whose columns have the same types.
+    *("dim_signal", "dimming"),
+    *("price", "price_part", "closed_month", "signed_value", "renumbering", "frame", "account"),
+    "session_note",
 )
 _TYPES: dict[str, type] = {"INTEGER": int, "TEXT": str}
 _WORDS = {
     "accounting_record": (1, ("record", "reversal", "replacement", "dismissal")),
+    "dim_signal": (2, dimmings.SOURCES),
+    "dimming": (4, dimmings.SOURCES),
     "frame": (2, ("in", "out")),
     "started_transaction": (9, ("open", "orphaned", "stopped")),
 }
 """A column of a table, and the values that it may have."""
+
+_NEVER_ALTERED = ("dim_signal", "dimming", "price")
+"""Tables whose rows have all columns; a minute of the site would be a price with fewer."""
 
 _SCHEMA_ROW = ("type", "name", "tbl_name", "rootpage", "sql")
 """The columns of SQLite's own table of tables."""
@@ -198,7 +199,8 @@ def _shape(db: Database, table: str) -> _Shape:
     needed = [index for index, row in enumerate(rows) if row[3] and row[4] is None]
     columns = tuple((row[1], _TYPES[row[2]], bool(row[3])) for row in rows)
     keys = [row for row in rows if row[5]]
-    return _Shape(table, columns, max(needed) + 1, len(keys) == 1 and keys[0][2] == "INTEGER")
+    fewest = len(rows) if table in _NEVER_ALTERED else max(needed) + 1
+    return _Shape(table, columns, fewest, len(keys) == 1 and keys[0][2] == "INTEGER")
 
 
 def energy_frames(db: Database) -> Iterator[EnergyFrame]:

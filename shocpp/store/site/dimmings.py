@@ -28,6 +28,9 @@ class Dimming(NamedTuple):
     source: str
 
 
+SOURCES = ("posted", "polled", "mqtt", "loss")
+"""The inputs of a signal, and its loss."""
+
 _COLUMNS = "began_ms, ended_ms, limit_w, source"
 
 
@@ -85,3 +88,18 @@ def begins(db: Database) -> tuple[int, int] | None:
     """Return the begins of the first and the last dimming, or None without any."""
     first_ms, last_ms = db.execute("SELECT min(began_ms), max(began_ms) FROM dimming").fetchone()
     return None if first_ms is None else (first_ms, last_ms)
+
+
+def restore(db: Database, readable: Database) -> None:
+    """Write the signal and the log of a damaged database, unless there are others.
+
+    `readable` has the rows of it that can be read.
+    """
+    signal = newest_signal(readable)
+    if signal is not None and newest_signal(db) is None:
+        store_signal(db, signal)
+    if begins(db) is not None:
+        return
+    rows = readable.execute(f"SELECT {_COLUMNS} FROM dimming ORDER BY id").fetchall()
+    for row in rows:
+        db.execute(f"INSERT INTO dimming ({_COLUMNS}) VALUES (?, ?, ?, ?)", row)
