@@ -178,7 +178,8 @@ class SiteCalls:
             mine = [*wanted_calls(facts, connector, point, now_ms)]
             if key in self._repeats and point is not None and not mine:
                 self._repeats.discard(key)
-                again = repeated(facts, connector, point, now_ms)
+                # A pause that was sent again follows one of 0 A, too: repeats would have no end.
+                again = repeated(facts, connector, point, now_ms) if point.limit_ma else None
                 if again is not None:
                     mine = [again._replace(content=(again.content, "again", now_ms))]
             state = decision.state.connectors.get(key, NO_MEMORY)

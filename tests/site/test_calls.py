@@ -12,6 +12,7 @@ from shocpp.energy.state.model import ConnectorState, Decision, State
 from shocpp.ocpp.charging_profiles import profile_of
 from shocpp.site.calls import SiteCalls
 from shocpp.site.facts.gathering import Gathered, gather
+from shocpp.site.profiles import PAUSE_KEEP_ALIVE_MS
 from shocpp.site.rows import doubt_ignored, limits_in_force, rows_of
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall
@@ -293,6 +294,26 @@ def test_a_charger_that_ignores_the_first_limit_after_0_gets_it_twice(leader: Le
         leader.point("a", limit_ma)
         sent = [one for _ in range(4) for one in leader.tick()]
         assert [limit for *_, limit in sent] == written
+
+
+def test_a_pause_that_is_sent_again_is_no_first_limit_after_0(leader: Leader) -> None:
+    """A go-e boots at each reconnect, and a pause is renewed each 8 hours."""
+    leader.connect("a", vendor="go-e")
+    leader.calls = SiteCalls({"a": "1"})
+    leader.desk.start(charger="a")
+    leader.point("a", 0)
+    for _ in range(4):
+        leader.tick()
+    for reboots, written in [(True, [0, 6]), (False, [0])]:
+        leader.desk.now_ms += 60_000 if reboots else PAUSE_KEEP_ALIVE_MS
+        if reboots:
+            leader.connect("a", vendor="go-e")
+        sent = [one for _ in range(6) for one in leader.tick()]
+        limits = [limit for _, action, limit in sent if action == "SetChargingProfile"]
+        assert sorted(limits) == written
+    leader.point("a", 16_000)
+    sent = [one for _ in range(4) for one in leader.tick()]
+    assert [limit for *_, limit in sent] == [16, 16]
 
 
 def test_a_charger_that_is_away_gets_nothing(leader: Leader) -> None:
