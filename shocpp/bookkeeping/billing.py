@@ -28,7 +28,7 @@ from shocpp.store.books.readings import FrameReadings
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Attachment
 from shocpp.store.charge_points.frames import NO_FRAME, Frame
-from shocpp.store.site import minutes
+from shocpp.store.site import minutes, profiles
 
 
 class ReceivedFrame(NamedTuple):
@@ -81,6 +81,7 @@ class Billing:
             transactions.count_repeated_start(unit.db, decision.repeat_of)
         else:
             transactions.record_start(unit.db, frame.sender.row, start, decision, frame.received_ms)
+            profiles.forget_former(unit.db, frame.sender.row, decision.transaction_id)
             unit.log_once_committed(
                 logging.INFO,
                 "%s: transaction %d begins, %s (%s): card %s of %s",

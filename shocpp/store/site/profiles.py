@@ -152,6 +152,19 @@ def record_accepted(db: Database, charge_point: int, profile: Profile, now_ms: i
     )
 
 
+def forget_former(db: Database, charge_point: int, transaction_id: int) -> None:
+    """Delete the profiles of a former transaction with the id of a new one.
+
+    Two transactions within one kWh share an id, and a TxProfile ends with its own one (OCPP 1.6
+    §3.13.1).
+    """
+    for table in ("installed_profile", "unanswered_profile"):
+        db.execute(
+            f"DELETE FROM {table} WHERE charge_point = ? AND purpose = ? AND transaction_id = ?",
+            (charge_point, TX_PROFILE, transaction_id),
+        )
+
+
 def record_refused(
     db: Database, charge_point: int, connector_id: int, variant: Variant, status: str, now_ms: int
 ) -> None:

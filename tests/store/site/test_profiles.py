@@ -13,7 +13,7 @@ from shocpp.ocpp.charging_profiles import (
 )
 from shocpp.store.charge_points import identities
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.site import profiles
+from shocpp.store.site import profiles, unanswered
 from shocpp.store.site.profiles import InstalledProfile
 from tests.world.desk import Desk
 
@@ -76,6 +76,22 @@ def test_a_tx_profile_ends_with_its_transaction(desk: Desk, garage: int) -> None
     desk.stop(transaction_id, 9_043_000)
     assert installed(desk) == [base]
     assert accept(desk, garage, working._replace(transaction_id=None)) == [base]
+
+
+def test_a_tx_profile_is_none_of_the_next_transaction_within_its_kwh(
+    desk: Desk, garage: int
+) -> None:
+    """Both have one id: a car that came back would count as paused for 12 hours."""
+    first = desk.start(wh=9_042_000)
+    profile = Profile(1, 7, WORKING, 0, transaction_id=first, duration_s=43_200)
+    accept(desk, garage, profile)
+    with desk.db.writing(keys=EVERYTHING):
+        unanswered.record_sent(desk.db, garage, "a call", profile, desk.now_ms)
+    desk.stop(first, 9_042_100)
+    desk.later(1)
+    assert desk.start(wh=9_042_100) == first
+    assert installed(desk) == []
+    assert unanswered.present(desk.db) == []
 
 
 def test_cleared_profiles_are_those_that_match_all_filters(desk: Desk, garage: int) -> None:
