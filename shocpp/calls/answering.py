@@ -289,12 +289,12 @@ class _Answering:
             "seconds": "" if seconds is None else str(seconds),
         }
         # Without a time no charger is meant: none is connected, and several are known, or none.
-        spoken = "none_connected" if outcome == "offline" and not since else outcome
-        spoken = wait if outcome == "not_ready" and wait else spoken
-        if spoken == "none_connected" and not (canned.waits or canned.replies):
+        sentence_key = "none_connected" if outcome == "offline" and not since else outcome
+        sentence_key = wait if outcome == "not_ready" and wait else sentence_key
+        if sentence_key == "none_connected" and not (canned.waits or canned.replies):
             line = UNREACHABLE
         else:
-            line = sentence(spoken, values, self._settings.language)
+            line = sentence(sentence_key, values, self._settings.language)
         return Answer(outcome, line if template is None else self._filled(template, line, values))
 
     def _last_seen(self, charge_point: str) -> str:

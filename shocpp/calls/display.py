@@ -61,8 +61,8 @@ def power(db: Database, settings: Settings, charge_point_id: str, *, is_there: b
     since = moment(measured_ms, moment_ms, settings.zone, settings.language)
     is_stale = watt > 0 and not (is_there and moment_ms - measured_ms <= STALE_MS)
     is_derived = any(power.is_derived for power in delivering)
-    spoken = words["derived"].format(power=f"{watt} Watt") if is_derived else f"{watt} Watt"
-    sentence = words["power_then"].format(power=spoken, since=since) if is_stale else spoken
+    power_text = words["derived"].format(power=f"{watt} Watt") if is_derived else f"{watt} Watt"
+    sentence = words["power_then"].format(power=power_text, since=since) if is_stale else power_text
     kw = number(watt / 1000, 1, settings.language)
     values = {"charge_point": charge_point_id, "watt": str(watt), "kw": kw, "since": since}
     return VoiceAnswer(sentence, values)

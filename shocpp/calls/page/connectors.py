@@ -242,8 +242,8 @@ class Connectors:
         tile = tile._replace(power_w=power.power_w)
         if old_ms <= valid_ms:
             return _changing(tile, power.measured_ms + valid_ms + 1)
-        spoken = self._words["stale"].format(age=age(old_ms // 1000, self._language))
-        tile = tile._replace(is_stale=True, age=spoken)
+        age_text = self._words["stale"].format(age=age(old_ms // 1000, self._language))
+        tile = tile._replace(is_stale=True, age=age_text)
         return _changing(tile, self._now_ms + MINUTE_MS)
 
     def _with_outcome(self, tile: Tile, charge_point: PresentChargePoint) -> Tile:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from shocpp.calls.display import STALE_MS
 from shocpp.calls.page.files import PresentFiles, present_files
-from shocpp.configuration.charge_points import NO_ALLOWLIST
+from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist
 from shocpp.configuration.power.keys import Power
 from shocpp.energy.model import FAST, Key
 from shocpp.ledger.accounts import UNASSIGNED
@@ -95,14 +95,13 @@ class BookFigures(NamedTuple):
     unassigned_wh: int
 
 
-def published(db: Database, settings: Settings) -> list[SiteCharger]:
+def _published(db: Database, allowlist: Allowlist) -> list[SiteCharger]:
     """Return the chargers that are published.
 
     They are those of charge_points.json that have been here; without this file, those that have
     booted, the first MOST_UNLISTED.
     """
     known = chargers.chargers(db)
-    allowlist = present_files(db, settings).allowlist
     # With a file, also strangers that `*` admits have no device: they could make thousands.
     if allowlist == NO_ALLOWLIST:
         return [one for one in known if one.booted_ms is not None][:MOST_UNLISTED]
@@ -114,22 +113,28 @@ def read_chargers(
 ) -> dict[str, PublishedCharger]:
     """Return the published chargers by the key of their identity; `only` restricts them to some."""
     keys = None if only is None else {identity_key(name) for name in only}
+    files = present_files(db, settings)
     selected = [
         one
-        for one in published(db, settings)
+        for one in _published(db, files.allowlist)
         if keys is None or identity_key(one.charge_point_id) in keys
     ]
-    return _Chargers(db, settings, selected, now_ms).by_key()
+    return _Chargers(db, settings, files, selected, now_ms).by_key()
 
 
 class _Chargers:
     """The rows that some chargers follow from, each table read once."""
 
     def __init__(
-        self, db: Database, settings: Settings, selected: Collection[SiteCharger], now_ms: int
+        self,
+        db: Database,
+        settings: Settings,
+        files: PresentFiles,
+        selected: Collection[SiteCharger],
+        now_ms: int,
     ) -> None:
         self._db, self._chargers, self._now_ms = db, selected, now_ms
-        self._files: PresentFiles = present_files(db, settings)
+        self._files = files
         names = [one.charge_point_id for one in selected]
         self._points = {one.row: one for one in present.charge_points(db, names)}
         self._states = present.connectors(db, names)

@@ -9,7 +9,6 @@ The forms on the tiles of other pages come here, too, and return to their pages 
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import quote
 
 from flask import Flask, Response
 
@@ -29,7 +28,7 @@ from shocpp.energy.model import (
 )
 from shocpp.errors import StoreUnavailable, UnusableDatabase, UsageError
 from shocpp.interfaces.web.access import NoDatabase
-from shocpp.interfaces.web.pages.chargers.modes import forms_for
+from shocpp.interfaces.web.pages.chargers.modes import forms_for, pages_of_forms
 from shocpp.interfaces.web.pages.chargers.site_rows import group_rows, phase_rows
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
@@ -126,8 +125,7 @@ class LimitPages(FormPages):
             )
         except UsageError as error:
             raise WrongField("limit_a", str(error)) from None
-        own_page = f"/c/{quote(form.charge_point, safe='')}"
-        return {"now": "/", "charger": own_page}.get(fields.get("at", ""), PATH)
+        return pages_of_forms(form.charge_point).get(fields.get("at", ""), PATH)
 
     def _form_of(self, db: Database, fields: dict[str, str]) -> LimitForm:
         """Return the form that was sent; raises WrongField if its connector is gone."""

@@ -56,6 +56,11 @@ def forms_for(
     return mode_forms(known, listed, person.account) if person.may(SET_MODE) else {}
 
 
+def pages_of_forms(charge_point: str) -> dict[str, str]:
+    """Return the pages on which the forms of a charger stand, by the value of their field `at`."""
+    return {"now": "/", "charger": f"/c/{quote(charge_point, safe='')}"}
+
+
 class ModePages(FormPages):
     """The page /mode."""
 
@@ -87,8 +92,7 @@ class ModePages(FormPages):
             raise WrongField("until", self.words["ends_early"]) from None
         except UsageError as error:
             raise WrongField("", str(error)) from None
-        own_page = f"/c/{quote(form.charge_point, safe='')}"
-        pages = {"now": "/", "charger": own_page}
+        pages = pages_of_forms(form.charge_point)
         if person.may(SEE_NAMES):
             pages["site"] = "/site"
         return pages.get(fields.get("at", ""), PATH)
