@@ -300,10 +300,10 @@ def _tile(charge_point_id: str, connector_id: int, meter: Meter, state: str) -> 
 
 def _with_choices(tile: Tile, running: Running | None, limits: Limits, modes: Modes) -> Tile:
     """Return a tile with the limit and the mode of its connector."""
-    place = tile.charge_point, tile.connector_id
+    key = tile.charge_point, tile.connector_id
     account_index = None if running is None else running.account_index
-    tile = tile._replace(limit=limits.text(*place), mode=modes.text(*place, account_index))
-    return _changing(tile, modes.end_ms(*place), limits.changes_ms(*place))
+    tile = tile._replace(limit=limits.text(*key), mode=modes.text(*key, account_index))
+    return _changing(tile, modes.end_ms(*key), limits.changes_ms(*key))
 
 
 def _changing(tile: Tile, *moments_ms: int | None) -> Tile:

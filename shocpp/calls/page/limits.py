@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shocpp.calls.page.files import present_allowlist
-from shocpp.calls.page.tile import WAITING, Tile
+from shocpp.calls.page.tile import WAITING, ConnectorKey, Tile
 from shocpp.configuration.power.keys import Power
 from shocpp.language.page import SENTENCES
 from shocpp.language.site import counts_down, reason_of, reason_text
@@ -27,9 +27,6 @@ DAY_MS = 86_400_000
 
 COUNTDOWN_MS = 10_000
 """The step of the times that count down in reasons."""
-
-Place = tuple[str, int]
-"""The key of a charger's identity, and a connector."""
 
 
 class LimitForm(NamedTuple):
@@ -56,11 +53,11 @@ class Limits:
 
     def __init__(self, db: Database, settings: Settings, now_ms: int) -> None:
         self._language, self._zone, self._now_ms = settings.language, settings.zone, now_ms
-        self._set_points: Mapping[Place, StoredSetPoint] = {
+        self._set_points: Mapping[ConnectorKey, StoredSetPoint] = {
             (identity_key(row.charge_point_id), row.connector_id): row
             for row in set_points.present(db)
         }
-        self._choices: Mapping[Place, LimitChoice] = {
+        self._choices: Mapping[ConnectorKey, LimitChoice] = {
             (identity_key(choice.charge_point_id), choice.connector_id): choice
             for choice in limits.present(db, now_ms)
         }

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shocpp.calls.page.files import PresentFiles, has_site_meter
-from shocpp.calls.page.tile import WAITING, Tile
+from shocpp.calls.page.tile import WAITING, ConnectorKey, Tile
 from shocpp.configuration.power.default_modes import default_mode, has_defaults
 from shocpp.energy.model import FAST, SOLAR
 from shocpp.language.figures import number, plain_decimal
@@ -19,9 +19,6 @@ from shocpp.store.site import modes
 from shocpp.store.site.modes import ModeChoice
 
 DAY_MS = 86_400_000
-
-Place = tuple[str, int]
-"""The key of a charger's identity, and a connector."""
 
 
 class ModeForm(NamedTuple):
@@ -48,7 +45,7 @@ class Modes:
         self._db, self._files, self._now_ms = db, files, now_ms
         self._language, self._zone = settings.language, settings.zone
         self._has_sun = has_site_meter(db, settings)
-        self._choices: Mapping[Place, ModeChoice] = {
+        self._choices: Mapping[ConnectorKey, ModeChoice] = {
             (identity_key(choice.charge_point_id), choice.connector_id): choice
             for choice in modes.present(db, now_ms)
         }
@@ -83,16 +80,16 @@ class Modes:
 
     def form(self, tile: Tile) -> ModeForm:
         """Return the form of a tile's connector."""
-        place = tile.charge_point, tile.connector_id
-        form_id, choice = f"mode {tile.id}", self.choice(*place)
+        key = tile.charge_point, tile.connector_id
+        form_id, choice = f"mode {tile.id}", self.choice(*key)
         if choice is None:
             mode = self._default(tile.charge_point, None)
-            return ModeForm(form_id, *place, tile.title, mode)
+            return ModeForm(form_id, *key, tile.title, mode)
         # Whoever sets the form again means what is left: the whole goal would begin anew.
         left_wh = self._left_wh(choice)
         return ModeForm(
             form_id,
-            *place,
+            *key,
             tile.title,
             choice.mode,
             plain_decimal(left_wh, 3, self._language) if left_wh else "",

@@ -17,6 +17,9 @@ DEAD = ("Unavailable", "Faulted")
 START, STOP = "start", "stop"
 """The actions of a tile."""
 
+ConnectorKey = tuple[str, int]
+"""The key of a charger's identity, and a connector."""
+
 
 class View(NamedTuple):
     """The part of the present state that a person may see.

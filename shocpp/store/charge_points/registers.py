@@ -7,7 +7,7 @@ from shocpp.store import blocks
 from shocpp.store.charge_points.charging import LATEST_READINGS, LATEST_TRANSACTIONS
 from shocpp.store.database import Database
 
-Place = tuple[int, int]
+ConnectorRow = tuple[int, int]
 """The row id of a Charge Point, and a connector."""
 
 
@@ -40,7 +40,7 @@ def of_readings(db: Database, charge_point: int) -> dict[int, NewestRegister]:
     return {connector_id: register for connector_id, (_, register) in best.items()}
 
 
-def of_transactions(db: Database) -> dict[Place, list[NewestRegister]]:
+def of_transactions(db: Database) -> dict[ConnectorRow, list[NewestRegister]]:
     """Return start and stop reading of the newest transaction of each connector."""
     # No index leads from a transaction to its stop, so only the newest ones are searched.
     rows = db.execute(
@@ -55,16 +55,16 @@ def of_transactions(db: Database) -> dict[Place, list[NewestRegister]]:
         "  GROUP BY charge_point, connector_id)",
         (LATEST_TRANSACTIONS,),
     )
-    found: dict[Place, list[NewestRegister]] = {}
+    newest_of: dict[ConnectorRow, list[NewestRegister]] = {}
     for charge_point, connector_id, start_wh, started_ms, stop_wh, stopped_ms in rows.fetchall():
         registers = ((start_wh, started_ms), (stop_wh, stopped_ms))
-        found[charge_point, connector_id] = [
+        newest_of[charge_point, connector_id] = [
             NewestRegister(wh, moment_ms) for wh, moment_ms in registers if wh is not None
         ]
-    return found
+    return newest_of
 
 
-def beginning_at_zero(db: Database) -> set[Place]:
+def beginning_at_zero(db: Database) -> set[ConnectorRow]:
     """Return the connectors whose register has begun at 0 with two transactions that took energy.
 
     Such a register counts the energy of a transaction, and not that of the meter's life.
