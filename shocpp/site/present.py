@@ -8,7 +8,7 @@ from typing import NamedTuple
 from shocpp.calls.tiles import natural_order
 from shocpp.configuration.charge_points import CLOSED, allowlist_or_stored
 from shocpp.configuration.site.meter_source import SiteMeter
-from shocpp.energy.model import METER_GOOD, METER_NEW, METER_NONE, PerPhase
+from shocpp.energy.model import IGNORES, METER_GOOD, METER_NEW, METER_NONE, REFUSES, PerPhase
 from shocpp.errors import ConfigError
 from shocpp.language.site import meter_text, reason_of, reason_text, standing_text
 from shocpp.ocpp.identity import identity_key
@@ -70,6 +70,11 @@ class ConnectorPresent(NamedTuple):
     def further_standing(self) -> str:
         """Return the phrase of the standing, empty if the reason says the same."""
         return "" if self.reason_key == self.standing_key.replace(" ", "_") else self.standing
+
+    @property
+    def own_base_ma(self) -> int | None:
+        """Return the base that its charger has, None for one that keeps no limits."""
+        return None if self.standing_key in (REFUSES, IGNORES) else self.base_ma
 
 
 class SitePresent(NamedTuple):

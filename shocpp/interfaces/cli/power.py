@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shocpp.clock import now_ms
-from shocpp.energy.model import IGNORES, REFUSES, GroupRules
+from shocpp.energy.model import GroupRules
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import (
     HELP,
@@ -266,13 +266,11 @@ def _dimming(present: "SitePresent", settings: Settings) -> list[str]:
 
 
 def _cells(one: "ConnectorPresent", display: Display, language: str) -> list[str]:
-    # Such a charger has no limit of its own, which BASE would promise.
-    base_ma = None if one.standing_key in (REFUSES, IGNORES) else one.base_ma
     return [
         display.charger(one.charge_point, one.connector_id),
         one.reason,
         one.further_standing,
-        *(_amperes(ma, language) for ma in (one.observed_ma, one.confirmed_ma, base_ma)),
+        *(_amperes(ma, language) for ma in (one.observed_ma, one.confirmed_ma, one.own_base_ma)),
         one.phases,
         str(one.writes),
     ]

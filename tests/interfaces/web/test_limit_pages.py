@@ -169,9 +169,10 @@ def test_the_fallback_and_a_broken_file_are_said(server: Server) -> None:
 def test_a_charger_that_refuses_is_marked(server: Server) -> None:
     point = set_point("garage", 1, 6_000, "refuses", max_a=16)._replace(standing="refuses")
     store_set_points(server.home, [point])
-    assert "<em>6 A: die Wallbox lehnt Limits ab; gerechnet wird mit 16 A</em>" in PageBrowser(
-        server
-    ).text("/site")
+    text = PageBrowser(server).text("/site")
+    assert "<em>6 A: die Wallbox lehnt Limits ab; gerechnet wird mit 16 A</em>" in text
+    # It has refused that one, too.
+    assert "ohne Server" not in words_of(text)
 
 
 def test_a_limit_is_set_paused_and_taken_back(server: Server) -> None:

@@ -302,7 +302,7 @@ class LimitPages(FormPages):
         currents = {
             "observed": point.observed_ma,
             "confirmed": point.confirmed_ma,
-            "base": point.base_ma,
+            "base": point.own_base_ma,
         }
         return [
             *(
