@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from shocpp.calls.page.files import PresentFiles, has_site_meter
@@ -15,7 +16,7 @@ from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
-from shocpp.store.site import modes
+from shocpp.store.site import chargers, modes
 from shocpp.store.site.modes import ModeChoice
 
 DAY_MS = 86_400_000
@@ -83,7 +84,8 @@ class Modes:
         key = tile.charge_point, tile.connector_id
         form_id, choice = f"mode {tile.id}", self.choice(*key)
         if choice is None:
-            mode = self._default(tile.charge_point, None)
+            row = identities.row_of(self._db, tile.charge_point) or 0
+            mode = self._default(tile.charge_point, self._charging.get((row, tile.connector_id)))
             return ModeForm(form_id, *key, tile.title, mode)
         # Whoever sets the form again means what is left: the whole goal would begin anew.
         left_wh = self._left_wh(choice)
@@ -97,6 +99,12 @@ class Modes:
             self._clock(choice.until_ms),
             is_chosen=True,
         )
+
+    @cached_property
+    def _charging(self) -> Mapping[tuple[int, int], int]:
+        """The index of the account that charges, by the charger's row and the connector."""
+        sessions = chargers.sessions(self._db)
+        return {(one.charge_point, one.connector_id): one.account_index for one in sessions}
 
     def _default(self, charge_point_id: str, account_index: int | None) -> str:
         """Return the mode without a choice; without a meter of the site there is no sun."""

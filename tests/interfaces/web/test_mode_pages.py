@@ -167,6 +167,10 @@ def test_a_default_is_said_where_it_is_in_force(server: Server) -> None:
     try:
         assert "Ladeart: Nur Sonne (voreingestellt)" in words_of(admin.text("/c/garage"))
         assert "voreingestellt)" not in words_of(admin.text("/c/yard"))
+        # Setting only the kWh must not choose another mode.
+        checked = r'value="([a-z]+)" checked'
+        assert re.findall(checked, admin.text("/site")) == ["solar", "fast", "fast"]
+        assert re.findall(checked, PageBrowser(server, OWN).text("/")) == ["solar"]
         # Without a meter it charges as ever.
         use_meter(server.home, None)
         assert "voreingestellt)" not in words_of(admin.text("/c/garage"))
