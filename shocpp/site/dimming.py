@@ -42,8 +42,8 @@ def loss_text(dim: DimPresent, settings: Settings, language: str) -> str:
     """Return the sentence about the loss of the signal, empty while it is there."""
     if dim.lost_ms is None:
         return ""
-    held = "hold_" if not dim.on_loss else ""
-    key = f"lost_{held}{dim.on_loss or ('dimmed' if dim.is_dimmed else 'free')}"
+    held = "" if dim.is_as_on_loss else "hold_"
+    key = f"lost_{held}{'dimmed' if dim.is_dimmed else 'free'}"
     return DIMMING[language][key].format(since=_moment(dim.lost_ms, settings, language))
 
 

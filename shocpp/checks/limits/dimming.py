@@ -43,7 +43,7 @@ def check_dimming(settings: Settings, conf: SiteConf, db: Database) -> Iterator[
     lost = local_datetime(present.lost_ms, settings.zone)
     values = {
         "since": bilingual(lambda language: day_and_time(lost, language)),
-        "state": Sentence(OF_LOSS[bool(dim.on_loss), present.is_dimmed]),
+        "state": Sentence(OF_LOSS[present.is_as_on_loss, present.is_dimmed]),
         "mend": remedy,
     }
     yield Finding(WRONG, "dim_lost", values)

@@ -8,7 +8,7 @@ import logging
 from typing import NamedTuple
 
 from shocpp.configuration.site.conf import SiteConf
-from shocpp.configuration.site.dim_source import DIMMED, DimInput
+from shocpp.configuration.site.dim_source import DIMMED, FREE, DimInput
 from shocpp.settings import Settings
 from shocpp.site.leader import ring_leader
 from shocpp.site.rules import site_conf
@@ -49,6 +49,11 @@ class DimPresent(NamedTuple):
     lost_ms: int | None
     on_loss: str
     is_by_loss: bool
+
+    @property
+    def is_as_on_loss(self) -> bool:
+        """Return True if the state is that of `on_loss`; for LOSS_MS the last one holds."""
+        return self.on_loss == (DIMMED if self.is_dimmed else FREE)
 
 
 def note_dimmed(

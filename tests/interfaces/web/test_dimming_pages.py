@@ -115,6 +115,11 @@ def test_a_lost_signal_says_since_when_and_what_counts(server: Server) -> None:
     write_dim(server.home, mqtt="haus/dim", on_loss="free")
     words = words_of(PageBrowser(server).text("/site"))
     assert "So lange gilt: nicht gedimmt." in words
+    # Of a loss that is new, `on_loss` does not count yet.
+    store_signal(server.home, signal._replace(lost_ms=now_ms()))
+    assert "Meanwhile the last state holds: dimmed" in healthz(server)
+    checked = server.home.run("shocpp", "check").stdout
+    assert "meanwhile the last state holds: dimmed" in checked
     store_signal(server.home, signal._replace(is_dimmed=False))
     write_dim(server.home, mqtt="haus/dim", on_loss="dimmed")
     assert "weil das Signal des Netzbetreibers fehlt" in words_of(PageBrowser(server).text("/site"))
