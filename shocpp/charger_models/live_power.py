@@ -35,7 +35,8 @@ def offered_settings(model: ChargerModel, writable: Collection[str] = ()) -> tup
     """Return the settings to offer for a charger of this model.
 
     `writable` are the keys that the charger itself has reported without `readonly`
-    (GetConfiguration). A key that the table does not know is offered only if it is one of them.
+    (GetConfiguration). A key of which the table does not know is offered only if it is one of
+    them; if it is not, ask the charger first (`questions`).
     """
     if not model.can_connect():
         return ()
@@ -45,6 +46,14 @@ def offered_settings(model: ChargerModel, writable: Collection[str] = ()) -> tup
     if _is_offered(model.measurands.access, MEASURANDS, writable):
         settings.append(Setting(MEASURANDS, ",".join(_wanted_measurands(model))))
     return tuple(settings)
+
+
+def questions(model: ChargerModel) -> tuple[str, ...]:
+    """Return the keys to ask the charger for (GetConfiguration) before one is offered."""
+    if not (model.takes_questions and model.can_connect()):
+        return ()
+    access_by_key = {INTERVAL: model.interval.access, MEASURANDS: model.measurands.access}
+    return tuple(key for key, access in access_by_key.items() if access is Access.NOT_KNOWN)
 
 
 def _is_offered(access: Access, key: str, writable: Collection[str]) -> bool:

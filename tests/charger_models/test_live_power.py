@@ -1,4 +1,4 @@
-"""The settings of live power that a model allows."""
+"""The settings of live power that a model allows, and the questions before the others."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from shocpp.charger_models.live_power import (
     MEASURANDS,
     WANTED_MEASURANDS,
     offered_settings,
+    questions,
 )
 from shocpp.charger_models.model import UNLISTED
 from shocpp.configuration.charger_models import charger_models
@@ -22,10 +23,12 @@ def offered(key: str, *writable: str) -> dict[str, str]:
 
 def test_a_key_that_the_source_names_writable_is_offered_at_once() -> None:
     assert offered("warp") == {INTERVAL: "10", MEASURANDS: ALL}
+    assert questions(charger_models().model("warp")) == ()
 
 
 def test_a_read_only_key_is_never_offered() -> None:
     assert offered("go-e", *BOTH) == {INTERVAL: "10"}
+    assert questions(charger_models().model("go-e")) == ()
 
 
 @pytest.mark.parametrize(("key", "seconds"), [("easee", "30"), ("mennekes-acu", "60")])
@@ -47,14 +50,14 @@ def test_only_measurands_that_the_model_has_are_offered_in_its_spelling() -> Non
 
 def test_an_unknown_key_is_offered_once_the_charger_has_called_it_writable() -> None:
     assert offered("zaptec") == {}
+    assert questions(charger_models().model("zaptec")) == BOTH
     assert offered("zaptec", INTERVAL) == {INTERVAL: "10"}
     assert dict(offered_settings(UNLISTED, BOTH)) == {INTERVAL: "10", MEASURANDS: ALL}
 
 
 @pytest.mark.parametrize("key", ["abb-terra-ac", "openwb", "tesla"])
-def test_a_model_that_takes_no_questions_is_offered_nothing_at_first(key: str) -> None:
-    model = charger_models().model(key)
-    assert not (model.takes_questions and model.can_connect())
+def test_some_models_are_asked_nothing(key: str) -> None:
+    assert questions(charger_models().model(key)) == ()
     assert offered(key) == {}
 
 
