@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from shocpp.energy.allocation import OWN, STEP_MA, UNBALANCE, Demand, Share, allocate
+from shocpp.energy.allocation import OWN, STEP_MA, Demand, Share, allocate
 from shocpp.energy.failsafe import Rest, dimmed_total, fallback_of, groups_of, is_limited, usable
 from shocpp.energy.meter import REPORT_MS
 from shocpp.energy.model import ALL_PHASES, AWAY, Connector, Key
 from shocpp.energy.pacing import RAISE_MS, RARE_MS, wait_ms
-from shocpp.energy.ranking import had_turn, is_overdue, ranked
+from shocpp.energy.ranking import ranked
 from shocpp.energy.situation import (
     AssumedLoad,
     Situation,
@@ -24,6 +24,7 @@ from shocpp.energy.standing import is_falling, is_reliable, limit_or_maximum, ph
 from shocpp.energy.state.model import ENOUGH_CHANGES, MeterState
 from shocpp.energy.surplus.following import most_by_phases
 from shocpp.energy.surplus.phases import expected_phases, pauses
+from shocpp.energy.turns import first_to_yield
 
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""
@@ -92,7 +93,7 @@ def sharing_of(
         if possible[one.key].limit_ma > limits[one.key]:
             raises.raise_to(one, possible[one.key].limit_ma, was_lowered=one.key in lowered)
     if not lowered and now_ms - yielded_ms >= YIELD_MS:
-        yielding = _yielding(situation, order, limits, possible, raises.rest)
+        yielding = first_to_yield(situation, order, limits, possible, raises.rest)
         if yielding is not None:
             limits[yielding], yielded_ms = 0, now_ms
     causes = {
@@ -171,52 +172,6 @@ class _Raises:
         memory = self._situation.states[connector.key]
         phase_count = len(expected_phases(connector, memory))
         self.rest.take(connector, sign * current_ma, phases_of(connector, memory), phase_count)
-
-
-def _yielding(
-    situation: Situation,
-    order: Sequence[Connector],
-    limits: Mapping[Key, int],
-    possible: Mapping[Key, Share],
-    rest: Rest,
-) -> Key | None:
-    """Return a connector that yields to one whose turn is overdue, None if nobody must.
-
-    The currents of cars may be so uncertain that all seem to fit, and no waiting car could begin.
-    `rest` is what is certainly free.
-    """
-    states, now_ms = situation.states, situation.now_ms
-    overdue = [
-        one
-        for one in order
-        if not limits[one.key]
-        and is_overdue(states[one.key], now_ms)
-        and one.chosen_ma != 0
-        and states[one.key].sun.cap_ma != 0
-        and possible[one.key].bound != UNBALANCE
-    ]
-    if not overdue:
-        return None
-    first = overdue[0]
-    phases = {*phases_of(first, states[first.key])}
-    full = {
-        name
-        for name in groups_of(first, situation.rules)
-        if min(rest.groups_ma[name][phase] for phase in phases) < first.min_ma
-    }
-    after_turn = [
-        one
-        for one in order
-        if limits[one.key]
-        and had_turn(states[one.key], now_ms)
-        and one.priority <= first.priority
-        # One outside a full group makes no room in it.
-        and full <= {*one.groups}
-        and phases & {*phases_of(one, states[one.key])}
-    ]
-    # Those that have no share beside it, then those that were served most.
-    after_turn.sort(key=lambda one: (possible[one.key].limit_ma > 0, -states[one.key].served_ms))
-    return after_turn[0].key if after_turn else None
 
 
 def _is_live(connector: Connector) -> bool:
