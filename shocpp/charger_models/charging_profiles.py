@@ -66,11 +66,13 @@ class ProfileChoice(NamedTuple):
     """The variants of profiles to send to a charger, in the order to try; empty: it takes none.
 
     needs_repeat_after_zero  a limit after one of 0 has to be sent twice
+    takes_questions          False if a GetConfiguration does harm
     """
 
     bases: tuple[Variant, ...] = ()
     working: tuple[Variant, ...] = ()
     needs_repeat_after_zero: bool = False
+    takes_questions: bool = True
 
     @property
     def base(self) -> Variant | None:
@@ -117,10 +119,17 @@ class _Difference(NamedTuple):
     unit: str | None = None
     keeps_one: bool = False
     needs_repeat_after_zero: bool = False
+    takes_questions: bool = True
 
 
 DIFFERENCES = (
-    _Difference("ABB", ("evcc#15493", "mobilityhouse/ocpp#372", "lbbrhzn/ocpp#1737"), level=0),
+    _Difference(
+        "ABB",
+        ("evcc#15493", "mobilityhouse/ocpp#372", "lbbrhzn/ocpp#1275", "lbbrhzn/ocpp#1737"),
+        level=0,
+        # Up to firmware 1.8.21 it restarts, again and again.
+        takes_questions=False,
+    ),
     _Difference("Amperfied", ("evcc#17585", "evcc#17836"), kind=ABSOLUTE, level=1, keeps_one=True),
     _Difference(
         "Easee",
@@ -196,6 +205,7 @@ def profile_choice(
         tuple(Variant(DEFAULT_PROFILE, kind, base_level, unit) for unit, kind in forms),
         tuple(Variant(purpose, kind, level, unit) for (unit, kind), (purpose, level) in slots),
         row.needs_repeat_after_zero,
+        row.takes_questions,
     )
 
 

@@ -224,7 +224,8 @@ class SiteCalls:
         is_known = name in self.asked and self.asked[name] == firmware
         is_limited = any(connector.key in set_points for connector in connectors)
         is_new = now_ms - (charger.connected_ms or now_ms) < CONNECTED_MS
-        if is_known or is_new or not is_limited or name in self._questions:
+        is_due = is_limited and facts.choice.takes_questions
+        if is_known or is_new or not is_due or name in self._questions:
             return []
         payload = {"key": [*QUESTIONS]}
         slot = ("configuration", 0)

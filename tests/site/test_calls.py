@@ -224,6 +224,14 @@ def test_a_charger_is_asked_for_its_configuration_once_for_each_firmware(leader:
     assert [leader.tick()[0][1] for _ in range(2)] == ["GetConfiguration", "SetChargingProfile"]
 
 
+def test_a_charger_that_restarts_when_it_is_asked_is_asked_nothing(leader: Leader) -> None:
+    leader.connect("a", vendor="ABB")
+    leader.point("a", None)
+    assert [call[1] for call in leader.tick()] == ["SetChargingProfile"]
+    leader.desk.now_ms += 600_000
+    assert leader.tick() == []
+
+
 def test_a_charger_without_limits_is_asked_nothing(leader: Leader) -> None:
     leader.connect("a")
     leader.desk.now_ms += 600_000
