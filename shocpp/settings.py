@@ -177,12 +177,14 @@ def home_folder(environment: Mapping[str, str]) -> Path:
 
 def _missing_home(environment: Mapping[str, str], home: Path) -> str:
     """Return the sentence about a home folder that does not exist."""
+    # Imported here, because they are for this sentence only.
     if environment.get("SHOCPP_HOME"):
+        import shlex
+
         return (
             f"SHOCPP_HOME must be a folder that exists, not {str(home)!r}; make it with: "
-            f"shocpp home {home}"
+            f"shocpp home {shlex.quote(str(home))}"
         )
-    # Imported here, because it is for this sentence only.
     from shocpp.installation.environment_file import ENVIRONMENT_FILE
 
     is_hidden = ENVIRONMENT_FILE.exists() and not os.access(ENVIRONMENT_FILE, os.R_OK)

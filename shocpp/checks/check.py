@@ -4,6 +4,7 @@ Each finding names its remedy. Within a level, the order of the checks is their 
 hidden energy first, then access of the wrong people, then mistakes in configuration.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial, reduce
@@ -214,12 +215,13 @@ def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
     if db is None:
         return
     folder = settings.accounting_folder
+    quoted = shlex.quote(str(folder))
     missing = files_without_record(db, folder)
     if missing:
-        values = {"number": len(missing), "file": missing[0], "folder": folder}
+        values = {"number": len(missing), "file": missing[0], "folder": quoted}
         yield Finding(WRONG, "files_not_booked", values)
     for path in files_outside_chain(db, folder):
-        yield Finding(WRONG, "closing_not_booked", {"file": path, "folder": folder})
+        yield Finding(WRONG, "closing_not_booked", {"file": path, "folder": quoted})
     for _, sentence in troubles(db, folder):
         yield Finding(WRONG, "form_wrong", {"trouble": Quoted(sentence)})
 

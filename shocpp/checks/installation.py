@@ -1,6 +1,7 @@
 """The part of `shocpp check` for the files that the program shares with its user's home."""
 
 import os
+import shlex
 from collections.abc import Iterator
 
 from shocpp.checks.findings import WRONG, Finding, broken_file
@@ -29,7 +30,9 @@ def check_caller(settings: Settings, _: Database | None) -> Iterator[Finding]:
         yield Finding(WRONG, "caller_not_executable", {"file": script})
     copy = settings.home / CALLER
     if copy != SHIPPED / CALLER and copy.exists() and not _is_current(settings):
-        yield Finding(WRONG, "caller_foreign", {"file": copy, "home": settings.home})
+        yield Finding(
+            WRONG, "caller_foreign", {"file": copy, "home": shlex.quote(str(settings.home))}
+        )
 
 
 def _is_current(settings: Settings) -> bool:

@@ -227,16 +227,18 @@ def test_a_case_under_review_is_noted(home: Home) -> None:
 def test_records_of_a_lost_database_are_reported_and_imported(
     home: Home, serve: Callable[..., Server]
 ) -> None:
+    folder = home.folder / "my records"
+    home.environment["SHOCPP_ACCOUNTINGDIR"] = str(folder)
     home.run("shocpp-backend", "-c", "garage", stdin=EVENING)
     for file in home.database.parent.glob("shocpp.sqlite3*"):
         if file.is_file():
             file.unlink()
     server = serve()
-    remedy = f"shocpp import {home.folder / 'accounting'}"
+    remedy = f"shocpp import '{folder}'"
     assert f"1 files there are not in the books; import them with: {remedy}" in server.log()
     (sentence,) = wrong(home)
     assert sentence.endswith(f"are not in the books; import them with: {remedy}")
-    assert home.run(*remedy.split()).returncode == 0
+    assert home.run(*shlex.split(remedy)).returncode == 0
     assert wrong(home) == []
     assert home.query("SELECT account, consumed_wh FROM accounting") == [("unassigned", 4_000)]
 

@@ -1,6 +1,7 @@
 """A home on odd folders: whole files or none, nothing overwritten, no name that breaks a unit."""
 
 import resource
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def test_an_empty_name_is_not_the_current_folder(tmp_path: Path, home: Home) -> 
     assert (done.returncode, done.stdout) == (2, "")
     assert "the name of the folder is empty" in done.stderr
     assert not (tmp_path / "wsgi.ini").exists()
+
+
+def test_the_command_that_makes_a_missing_home_can_be_copied(tmp_path: Path, home: Home) -> None:
+    folder = tmp_path / "my home"
+    refused = home.run("shocpp", "check", env={"SHOCPP_HOME": str(folder)})
+    assert refused.returncode == 78
+    remedy = refused.stderr.strip().partition("make it with: ")[2]
+    assert home.run(*shlex.split(remedy)).returncode == 0
+    (folder / "cgi-bin" / "caller.py").write_text("")
+    checked = home.run("shocpp", "check", env={"SHOCPP_HOME": str(folder)})
+    assert f"write it again with: {remedy}\n" in checked.stdout
 
 
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, home: Home) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import resource
+import shlex
 import socket
 import sys
 import time
@@ -151,7 +152,7 @@ def _lost_lines(settings: Settings) -> list[str]:
         has_records = records.newest_ms(db) is not None
     if not lost:
         return []
-    remedy = f"import them with: shocpp import {settings.accounting_folder}"
+    remedy = f"import them with: shocpp import {shlex.quote(str(settings.accounting_folder))}"
     lines = [f"{lost} files there are not in the books; {remedy}"]
     if not has_records:
         lines.insert(
