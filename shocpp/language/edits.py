@@ -49,6 +49,12 @@ EDITS = {
         "abgelaufen, oder das Konto darf diese Wallbox nicht nutzen.",
         "no_number": "„{text}“ ist keine Zahl; schreibe sie wie 31,27.",
         "number_range": "„{text}“ ist zu groß; möglich sind 0 bis {most}.",
+        "number_decimals": "„{text}“ ist zu genau; runde es auf {decimals} Nachkommastellen.",
+        "no_time": "„{text}“ ist keine Uhrzeit; schreibe sie wie 22:00.",
+        "window_empty": "Ein Zeitfenster endet nicht, wenn es beginnt; der Preis des ganzen Tages "
+        "ist der ohne Zeitfenster.",
+        "windows_overlap": "Zwei Zeitfenster überschneiden sich; gib jeder Minute einen Preis.",
+        "price_year": "Ein Preis beginnt in den Jahren {first} bis {last}.",
         "window_name": "Gib jedem Zeitfenster einen Namen, denn ihre Preise sind verschieden.",
         "price_exists": "Ab dem {day:%d.%m.%Y} gibt es schon einen Preis von {account}; wähle "
         "einen anderen Tag, oder entferne ihn zuerst.",
@@ -122,6 +128,12 @@ EDITS = {
         "expired, or its account may not use this charger; see: shocpp cards, shocpp accounts",
         "no_number": "'{text}' is no number; write it as 31.27",
         "number_range": "'{text}' is too large; it must be from 0 to {most}",
+        "number_decimals": "'{text}' is too exact; round it to {decimals} decimals",
+        "no_time": "'{text}' is no time of day; write it as 22:00",
+        "window_empty": "a window cannot end when it begins; the price of a whole day is the one "
+        "without windows",
+        "windows_overlap": "two windows overlap; give each minute one price",
+        "price_year": "a price begins in the years {first} to {last}",
         "window_name": "name each window, because their prices differ",
         "price_exists": "there is a price of {account} from {day} already; choose another day, or "
         "remove it first: shocpp tariffs remove '{account}' --from {day}",

@@ -23,6 +23,7 @@ from shocpp.configuration.editing.file_edit import (
     present_entries,
     seen_digest,
 )
+from shocpp.configuration.editing.hours import require_apart
 from shocpp.configuration.editing.renaming import rename_prices
 from shocpp.configuration.entries import Members, Number, spelled
 from shocpp.errors import ConfigError
@@ -36,6 +37,14 @@ NIGHT = "NT"
 
 MOST = 1000
 """The highest price, in cents per kWh, and the highest base fee, in euros."""
+
+MOST_PERCENT = 100
+
+DECIMALS, FEE_DECIMALS, VAT_DECIMALS = 4, 6, 2
+"""The most decimals of a price in cents, of a base fee in euros, and of a percentage."""
+
+YEARS = range(2000, 2100)
+"""The years in which prices may begin."""
 
 _NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{1,9}))?")
 
@@ -159,6 +168,9 @@ def _put(
     account, day = price.account, price.valid_from
     if account != EVERYBODY and account not in scope.accounts:
         raise EditRefused("no_account", file="tags.json", account=account)
+    if day.year not in YEARS:
+        raise EditRefused("price_year", first=YEARS[0], last=YEARS[-1])
+    require_apart((window.begin, window.end) for window in price.windows)
     # Beside prices under a former name, the new one would leave the days before it to *.
     if rename_prices(entries, scope.names.get(account, (account,)), path.name):
         present = parse_tariffs(spelled(entries), path.name)
@@ -267,9 +279,9 @@ def _entry(price: NewPrice) -> Members:
     if price.solar:
         entry["solar"] = _amount(price.solar)
     if price.base_fee_eur:
-        entry["base_fee_eur"] = _amount(price.base_fee_eur)
+        entry["base_fee_eur"] = _amount(price.base_fee_eur, FEE_DECIMALS)
     if price.vat_percent:
-        percent = _number(price.vat_percent)
+        percent = _amount(price.vat_percent, VAT_DECIMALS, MOST_PERCENT)
         entry["vat"] = {"percent": percent, "included": price.vat_included}
     return entry
 
@@ -283,11 +295,14 @@ def _window(window: NewWindow, windows: Collection[NewWindow]) -> dict[str, Any]
     return {"name": name, "from": window.begin, "until": window.end, "ct_per_kwh": price}
 
 
-def _amount(text: str) -> int | Number:
-    """Return the number of a text; raises EditRefused above the limit of prices and base fees."""
+def _amount(text: str, decimals: int = DECIMALS, most: int = MOST) -> int | Number:
+    """Return the number of a text; raises EditRefused if it is too large or too exact."""
     number = _number(text)
-    if Decimal(str(number)) > MOST:
-        raise EditRefused("number_range", text=text, most=MOST)
+    exact = Decimal(str(number))
+    if exact > most:
+        raise EditRefused("number_range", text=text, most=most)
+    if exact != round(exact, decimals):
+        raise EditRefused("number_decimals", text=text, decimals=decimals)
     return number
 
 

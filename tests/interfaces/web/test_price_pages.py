@@ -126,6 +126,26 @@ def test_a_flat_price_and_a_price_in_euros_are_pointed_at(server: Server) -> Non
             "Ab dem 01.01.2026 gibt es schon einen Preis für alle",
         ),
         ({"kind": "flat"}, "ct_per_kwh", "Lass dieses Feld leer"),
+        ({"ct_per_kwh": "31,12345"}, "ct_per_kwh", "runde es auf 4 Nachkommastellen"),
+        ({"vat_percent": "119"}, "vat_percent", "möglich sind 0 bis 100"),
+        ({"valid_from": "1999-01-01"}, "valid_from", "in den Jahren 2000 bis 2099"),
+        (
+            {"window1_begin": "22:00", "window1_end": "22:00", "window1_ct": "1"},
+            "window1_end",
+            "endet nicht, wenn es beginnt",
+        ),
+        (
+            {
+                "window1_begin": "22:00",
+                "window1_end": "06:00",
+                "window1_ct": "1",
+                "window2_begin": "05:00",
+                "window2_end": "07:00",
+                "window2_ct": "1",
+            },
+            "window2_begin",
+            "überschneiden sich",
+        ),
         ({"window1_begin": "22:00"}, "window1_end", "braucht Anfang, Ende und Preis"),
         (
             {

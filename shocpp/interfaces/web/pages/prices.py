@@ -81,6 +81,7 @@ _OWN_FIELDS = ("ct_per_kwh", "solar", "base_fee_eur")
 
 FIELDS_OF_ERRORS = {
     **dict.fromkeys(("price_exists", "price_of_all_exists", "closed_month"), "valid_from"),
+    "price_year": "valid_from",
     "no_account": "account",
     "window_name": "window2_name",
 }
@@ -322,10 +323,11 @@ class PricePages(FormPages):
                 raise WrongField(name, self.words["flat_alone"])
 
     def _at_number(self, refused: EditRefused, fields: Mapping[str, str]) -> Exception:
-        """Return a refusal, at its field if it is about a number."""
-        if refused.key not in ("no_number", "number_range"):
+        """Return a refusal, at its field if it is about a number or a time."""
+        if "text" not in refused.values:
             return refused
+        # The last one: of two windows that overlap, it is the second.
         field = next(
-            name for name in FIELDS if fields.get(name, "").strip() == refused.values["text"]
+            name for name in FIELDS[::-1] if fields.get(name, "").strip() == refused.values["text"]
         )
         return WrongField(field, refused.sentence(self._settings.language))
