@@ -36,8 +36,7 @@ LONGEST_NAME = 60
 """The longest name of a new account, in characters: more does not fit on a statement's line."""
 
 RESERVED = (UNASSIGNED, EVERYBODY)
-"""The names of no account: unknown cards are booked to one, and all may pay the price of the other.
-"""
+"""The names of no account: that of unknown cards, and that of a price for all."""
 
 Entries = list[Members]
 
@@ -322,8 +321,10 @@ def _set_of_card(entry: Members, key: str, id_tag: str, value: str) -> None:
 
 def _set_blocked(entry: Members, id_tag: str, *, is_blocked: bool) -> None:
     blocked, key = entry.get("blocked", []), id_tag_key(id_tag)
+    # True blocks the whole account, also the cards that it gets later.
+    if blocked is True and is_blocked:
+        return
     if isinstance(blocked, bool):
-        # True blocks the whole account.
         blocked = list(entry["ids"]) if blocked else []
     others = [listed for listed in blocked if id_tag_key(listed) != key]
     spelling = _spelling(entry, id_tag)

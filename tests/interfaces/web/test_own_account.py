@@ -296,6 +296,17 @@ def test_a_driver_cannot_let_a_card_in_again(own: Site) -> None:
     assert blocked(own) == ["3333"]
 
 
+def test_a_lost_card_leaves_the_whole_account_blocked(own: Site) -> None:
+    """Its next card is blocked, too."""
+    (form,) = own.driver.forms(f"/account/cards/{CARD_KEY}/lost")
+    own.home.run("shocpp", "accounts", "block", "family-y")
+    assert own.driver.post(form).status == 303
+    assert blocked(own) is True
+    own.home.run("shocpp", "cards", "add", "family-y", "77")
+    with Charger(own.server, "garage") as charger:
+        assert charger.boot().ask("Authorize", idTag="77")["idTagInfo"]["status"] == "Blocked"
+
+
 def test_a_card_of_another_account_is_not_there(own: Site) -> None:
     path = f"/account/cards/{CARD_KEY}/lost"
     (form,) = own.driver.forms(path)
