@@ -334,6 +334,26 @@ def test_the_end_of_a_blocked_account_says_what_it_does_to_lost_cards(server: Se
     assert "blocked" not in entry(server, 1)
 
 
+def test_a_form_that_comes_back_stays_with_its_card(server: Server) -> None:
+    """Another admin has removed the card before it: the cards have other places on the page."""
+    admin, path = PageBrowser(server), "/accounts/2/card/name"
+    server.home.run("shocpp", "cards", "add", "family-y", "7777A")
+    form = admin.form("/accounts/2", path, 1)
+    server.home.run("shocpp", "cards", "remove", "3333")
+    refused = admin.post(form, card_name="Golf")
+    names = {
+        one.fields["card"]: one.fields["card_name"]
+        for one in forms_of(refused.text)
+        if one.action == path
+    }
+    assert (refused.status, names) == (409, {card_key("4444"): "Golf", card_key("7777A"): ""})
+    form = admin.form("/accounts/2", path)
+    server.home.run("shocpp", "cards", "remove", "4444")
+    gone = admin.post(form, card_name="Golf")
+    assert (gone.status, 'value="Golf"' in gone.text) == (422, False)
+    assert gone.text.count('role="alert"') == 1
+
+
 @pytest.mark.parametrize(
     ("page", "action"),
     [

@@ -155,6 +155,23 @@ def test_users_are_added_changed_and_removed_after_a_question(server: Server) ->
     assert admin.post(question).status == 422
 
 
+def test_a_role_that_comes_back_stays_with_its_user(server: Server) -> None:
+    """Saved once more beside the next user, it would make an admin of somebody else."""
+    admin = PageBrowser(server)
+    for name, role in (("papa", "admin"), ("bob b", "viewer"), ("carol", "viewer")):
+        server.home.run("shocpp", "people", "set", name, "--role", role)
+    form = admin.form(PEOPLE, PEOPLE, 1)
+    assert form.fields["user"] == "bob b"
+    server.home.run("shocpp", "people", "remove", "bob b")
+    refused = admin.post(form, role="admin")
+    roles = {one.fields["user"]: one.fields["role"] for one in forms_of(refused.text)[:-1]}
+    assert (refused.status, roles) == (409, {"papa": "admin", "carol": "viewer"})
+    server.home.run("shocpp", "people", "set", "bob b", "--role", "treasurer")
+    refused = admin.post(form, role="admin")
+    (again,) = (one for one in forms_of(refused.text) if one.fields.get("user") == "bob b")
+    assert (refused.status, again.fields["role"]) == (409, "admin")
+
+
 def test_the_last_admin_stays(server: Server) -> None:
     admin = PageBrowser(server)
     alone = admin.post(admin.form(PEOPLE, PEOPLE), user="kasse", role="treasurer")
