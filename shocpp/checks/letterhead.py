@@ -1,5 +1,6 @@
 """The checks of operator.json, and of names that PDF statements spell in another way."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -13,6 +14,11 @@ from shocpp.reports.pdf.names import names_of_configuration, spelled_otherwise
 from shocpp.settings import Settings
 from shocpp.store.books import transactions
 from shocpp.store.database import Database
+
+_VAT_ID = re.compile("[A-Z]{2} ?[0-9A-Z][0-9 .-]{6,14}")
+"""The form of a VAT identification number: it begins with a country. The example of older versions
+had one as tax_number; a German tax number has digits and slashes.
+"""
 
 _NAMED = {
     "account": "named_account",
@@ -45,6 +51,9 @@ def check_operator(settings: Settings, db: Database | None) -> Iterator[Finding]
         for account in sorted(set(file.mail.to) - set(known)):
             trouble = unknown_account(settings, db, account)
             yield Finding(WRONG, "in_mail", {"file": path, "trouble": trouble})
+    number = file.operator.tax_number
+    if _VAT_ID.fullmatch(number):
+        yield Finding(NOTE, "vat_id_in_tax_number", {"file": path, "number": number})
     if not file.mail.sender and (file.mail.to or file.mail.all):
         yield Finding(NOTE, "no_mail_sender", {"file": path})
     if file.mail.sender and settings.mail_server is None:

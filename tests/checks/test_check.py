@@ -359,6 +359,22 @@ def test_a_connected_charger_that_will_not_be_let_in_again_is_named(server: Serv
     assert sentence.endswith("shocpp charge-points add yard")
 
 
+def test_a_vat_id_in_place_of_a_tax_number_is_named(home: Home) -> None:
+    """The example of older versions had one, and many have copied it."""
+    home.run("shocpp", "migrate")
+    for number, is_named in (
+        ("DE123456789", True),
+        ("ATU12345678", True),
+        ("34/123/45678", False),
+        ("St.-Nr. 34/123/45678", False),
+        ("", False),
+    ):
+        content = json.dumps({"tax_number": number})
+        (home.folder / "conf" / "operator.json").write_text(content)
+        found = f"tax_number is '{number}', which looks like a VAT id; write it into vat_id"
+        assert (found in home.run("shocpp", "check").stdout) == is_named, number
+
+
 def test_a_misspelled_setting_or_key_is_named(home: Home) -> None:
     home.run("shocpp", "migrate")
     findings = levels(home, SHOCPP_TOKN="x", SHOCPP_SOMETHING="1")

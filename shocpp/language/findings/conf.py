@@ -21,6 +21,9 @@ CONF = {
         "no_mail_sender": "{file} hat E-Mail-Adressen, aber keine, die absendet, darum geht keine "
         "E-Mail hinaus. Ergänze sie: shocpp operator set --mail-from kasse@example.org",
         "no_mail_server": "{file} hat E-Mail-Adressen, aber SHOCPP_SMTP ist nicht gesetzt.",
+        "vat_id_in_tax_number": "{file}: tax_number ist „{number}“. Das sieht nach einer "
+        "USt-IdNr. aus. Trage sie als vat_id ein, sonst heißt sie auf Abrechnungen Steuernummer: "
+        "shocpp operator set --vat-id",
         # Canned calls
         "card_invalid": "Die Karte „{card}“ gehört zu keinem Konto. Trage sie bei den ids ihres "
         "Kontos ein, in {tags_file}",
@@ -51,6 +54,8 @@ CONF = {
         "no_mail_sender": "{file} has mail addresses, and none that sends, so no mail leaves; add "
         "it: shocpp operator set --mail-from kasse@example.org",
         "no_mail_server": "{file} has mail addresses, but SHOCPP_SMTP is not set",
+        "vat_id_in_tax_number": "{file}: tax_number is {number!r}, which looks like a VAT id; "
+        "write it into vat_id, or statements call it a tax number: shocpp operator set --vat-id",
         "card_invalid": "the card {card!r} belongs to no account; add it to the ids of its account "
         "in {tags_file}",
         "card_blocked": "the card {card!r} is blocked, so no charger may start with it; see "
