@@ -164,6 +164,30 @@ def test_the_sessions_are_those_of_the_statement_and_add_up(site: Site, ago: int
     assert below["Total"] == ["", grouped_euro(sums["total_ct"], "en")]
 
 
+def test_vat_is_named_only_where_a_statement_may_name_it(own: Site) -> None:
+    """1 kWh is 0.30 EUR net, of which 19 % are 0.057 = 0.06 EUR: they are there all the same."""
+    conf, begin = own.home.tags_file.parent, datetime.now(UTC) - timedelta(minutes=2)
+    end = begin + timedelta(minutes=1)
+    path = f"/account?month={end.astimezone(own.home.settings.zone):%Y-%m}"
+    vat = {"percent": 19, "included": False}
+    tariff = {"account": "*", "valid_from": "2020-01-01", "ct_per_kwh": 30, "vat": vat}
+    (conf / "tariffs.json").write_text(json.dumps({"tariffs": [tariff]}))
+    with Charger(own.server, "garage") as garage:
+        garage.boot()
+        charge(garage, "3333", begin, 1_000, minutes=1)
+    assert ["plus VAT", "", "0.06"] in rows_of(own.driver.text(path), 0)
+    (conf / "operator.json").write_text('{"tax": "none"}')
+    text = own.driver.text(path)
+    assert "VAT" not in text
+    assert ["surcharge of the tariff", "", "0.06"] in rows_of(text, 0)
+    (conf / "operator.json").write_text('{"tax": "vat"}')
+    assert "plus VAT" in own.driver.text(path)
+    accounts = json.loads(own.home.tags_file.read_text())
+    accounts[1]["employer"] = "Company X"
+    own.home.tags_file.write_text(json.dumps(accounts))
+    assert "VAT" not in own.driver.text(path)
+
+
 def test_months_follow_each_other_and_end_where_the_account_begins(site: Site) -> None:
     paths, path = [], f"/account?month={month_ago(0).name}#month"
     while path:

@@ -5,9 +5,12 @@ computed here but the place of a figure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from shocpp.configuration.charge_points import Allowlist
+from shocpp.configuration.operator import load_operator
+from shocpp.errors import ConfigError
 from shocpp.interfaces.web.charts import bars
 from shocpp.language.dates import clock_time, day_of_year, local_datetime
 from shocpp.language.figures import grouped_euro, grouped_kwh, hours
@@ -199,11 +202,18 @@ class OwnMonths:
             return
         if line.fees_ct:
             yield SumRow(self._words["fees"], "", self._eur(line.fees_ct))
-        # Prices may include it.
-        vat_ct = line.total_ct - (line.amount_ct or 0) - line.fees_ct
-        if vat_ct:
-            yield SumRow(self._words["vat"], "", self._eur(vat_ct))
+        if line.added_vat_ct:
+            key = "vat" if self._names_vat(line) else "surcharge"
+            yield SumRow(self._words[key], "", self._eur(line.added_vat_ct))
         yield SumRow(self._words["total"], "", self._eur(line.total_ct))
+
+    def _names_vat(self, line: Line) -> bool:
+        """Return True if VAT may be named, as on the account's statements."""
+        with suppress(ConfigError):
+            operator = load_operator(self._books.settings.operator_file).operator
+            employer = self._books.accounts.recipient(line.account_index).employer
+            return operator.names_vat and not employer
+        return False
 
     def _session(self, row: StatementRow | RecordUnderReview) -> SessionRow:
         """Return a record in words and figures; one under review has no amount."""
