@@ -124,6 +124,8 @@ def text_of_span(books: Books, span: Span, language: str) -> Iterator[str]:
         if unpriced_wh:
             yield words["unpriced"].format(kwh(unpriced_wh, language)) + "\n"
         yield words["amounts"] + "\n"
+        if _names_vat(span):
+            yield words["vat"] + "\n"
     if span.unassigned_wh:
         yield words["unassigned"].format(kwh(span.unassigned_wh, language)) + "\n"
     if span.under_review:
@@ -139,6 +141,15 @@ def text_of_span(books: Books, span: Span, language: str) -> Iterator[str]:
     yield f"\n{words['records']}\n\n"
     yield from seed_array(_seed_rows(books, span), numbered=True)
     yield "\n"
+
+
+def _names_vat(span: Span) -> bool:
+    """Return True if amounts may include VAT, and the statements of their months name it."""
+    return any(
+        sums.taxes and statement.names_vat(sums)
+        for statement in span.statements
+        for sums in statement.accounts
+    )
 
 
 def json_of_span(books: Books, span: Span) -> Iterator[str]:
@@ -272,6 +283,7 @@ _WORDS = {
         "account": "Mandant:",
         "total": "Gesamt :",
         "amounts": "Beträge der Vorgänge; Grundpreise und Summen zum Bezahlen haben die Monate.",
+        "vat": "Umsatzsteuer ist darin, wo Preise sie enthalten; auf Nettopreise kommt sie noch.",
         "solar": ", davon Solar {} kWh",
         "unpriced": "ohne Preis: {} kWh",
         "unassigned": "Nicht zugeordnet: {} kWh (unbekannte Karten)",
@@ -285,6 +297,7 @@ _WORDS = {
         "account": "Account:",
         "total": "Total:",
         "amounts": "Amounts of transactions; base fees and sums to pay are those of the months.",
+        "vat": "They include VAT where prices do; on net prices it comes on top.",
         "solar": ", of which solar {} kWh",
         "unpriced": "without a price: {} kWh",
         "unassigned": "Not assigned: {} kWh (unknown cards)",

@@ -119,6 +119,21 @@ def test_a_span_as_text_says_which_months_are_closed(office: Office) -> None:
     ]
 
 
+def test_a_span_says_that_amounts_may_include_vat(office: Office) -> None:
+    """Records keep the price that they had, so a month of later ones has the tax."""
+    vat = {"percent": 19, "included": True}
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30, "vat": vat})
+    charge(office, 17_333, 18_333)
+    october = span(office, "2023-10-01", "2023-10-31")
+    assert "Umsatzsteuer ist darin, wo" in printed(office, october, "text")
+    assert "They include VAT where" in printed(office, october, "text", "en")
+    september = span(office, "2023-09-01", "2023-09-19")
+    assert "steuer" not in printed(office, september, "text")
+    office.settings.operator_file.parent.mkdir(exist_ok=True)
+    office.settings.operator_file.write_text('{"tax": "none"}')
+    assert "steuer" not in printed(office, span(office, "2023-10-01", "2023-10-31"), "text")
+
+
 def test_a_span_in_formats_for_programs(office: Office) -> None:
     chosen = span(office, "2023-09-01", "2023-10-01", "family-y")
     content = json.loads(printed(office, chosen, "json"))
