@@ -430,6 +430,23 @@ def find_nothing_of_others(folder: Path, life: Life) -> None:
     office.db.close()
 
 
+def test_the_sum_of_an_accounts_cases_is_its_own(folder: Path) -> None:
+    """All that is under review at a shared charger are two cases of company-x."""
+    sessions = [
+        Session("guests", "lot-gama", 2, 200, False, False, True),
+        Session("guests", "lot-alfa", 2, 30, False, True, False),
+        Session("company-x", "lot-beta", 2, 1, True, False, True),
+        Session("guests", "lot-beta", 2, 200, False, False, False),
+        Session(None, "lot-beta", 1, 30, False, False, True),
+        Session("company-x", "lot-beta", 2, 1, True, False, True),
+        Session("family-y", "lot-gama", 1, 400, True, False, False),
+        Session("guests", "lot-beta", 2, 400, False, True, False),
+        Session("company-x", "lot-beta", 1, 400, True, False, True),
+    ]
+    decisions = [("correct", 6, "family-y"), ("dismiss", 0, "family-y")]
+    find_nothing_of_others(folder, Life(sessions, decisions, 1))
+
+
 def test_a_figure_of_another_month_is_the_accounts_own(folder: Path) -> None:
     """The energy of September, taken back later, is in the year of its account, and no leak."""
     sessions = [
@@ -528,6 +545,8 @@ def figures_of(office: Home, whole: Statement, account: str) -> tuple[set[int], 
     for waiting in whole.under_review:
         energies = {waiting.consumed_wh, waiting.begin_wh, waiting.end_wh}
         (own if waiting.account == account else others).update(energies)
+    # A statement has the sum of its cases, which may be all that a shared meter has under review.
+    own.add(sum(row.consumed_wh for row in whole.under_review if row.account == account))
     for running in whole.unfinished:
         (own if running.account == account else others).add(running.consumed_wh or 0)
     for sums in whole.accounts:
