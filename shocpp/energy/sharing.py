@@ -14,6 +14,7 @@ from shocpp.energy.situation import (
     Situation,
     budget_of,
     carried,
+    counted,
     has_hidden_car,
     is_power_uncertain,
     managed,
@@ -24,7 +25,7 @@ from shocpp.energy.standing import is_falling, is_reliable, limit_or_maximum, ph
 from shocpp.energy.state.model import ENOUGH_CHANGES, MeterState
 from shocpp.energy.surplus.following import most_by_phases
 from shocpp.energy.surplus.phases import expected_phases, pauses
-from shocpp.energy.turns import first_to_yield
+from shocpp.energy.yielding import next_to_yield
 
 UNBALANCE_NOISE_MA = 500
 """A difference of phases this far above the limit lowers nothing: it is noise of the house."""
@@ -93,7 +94,7 @@ def sharing_of(
         if possible[one.key].limit_ma > limits[one.key]:
             raises.raise_to(one, possible[one.key].limit_ma, was_lowered=one.key in lowered)
     if not lowered and now_ms - yielded_ms >= YIELD_MS:
-        yielding = first_to_yield(situation, order, limits, possible, raises.rest)
+        yielding = next_to_yield(situation, order, limits, possible, raises.rest)
         if yielding is not None:
             limits[yielding], yielded_ms = 0, now_ms
     causes = {
@@ -157,7 +158,7 @@ class _Raises:
         )
         if not self._limits[key] and any(self._limits.values()):
             # Else one that takes too much would begin, and another one would have to stop for it.
-            left_ma -= memory.excess_ma
+            left_ma -= counted(situation, connector, memory.excess_ma)
         most_ma = min(wanted_ma, left_ma // STEP_MA * STEP_MA)
         if carried(connector, memory, most_ma) > left_ma:
             most_ma = 0

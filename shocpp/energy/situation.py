@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shocpp.energy.allocation import Budget
-from shocpp.energy.failsafe import Rest, dimmed_total, is_limited
+from shocpp.energy.failsafe import Rest, dimmed_total, groups_of, is_limited
 from shocpp.energy.meter import REPORT_MS, House
 from shocpp.energy.model import (
     AWAY,
@@ -34,6 +34,9 @@ from shocpp.energy.surplus.phases import expected_phases
 
 FALLBACK = (METER_NEW, METER_SILENT, METER_FROZEN, METER_REVERSED, METER_IMPLAUSIBLE)
 """The verdicts on a meter after which its readings do not count."""
+
+SPREAD_MA = 700
+"""The current by which cars differ from their limits, and from phase to phase (openWB#2189)."""
 
 
 class Situation(NamedTuple):
@@ -136,10 +139,24 @@ def rest_of(situation: Situation, house_ma: PerPhase, total_ma: int) -> Rest:
             if limit_ma and not situation.is_metered:
                 # Also until it is reported anew; a meter would show it twice.
                 excess_ma = max(excess_ma, states[connector.key].excess_ma)
-            rest.take(connector, excess_ma, phases, phase_count)
+            counted_ma = counted(situation, connector, excess_ma)
+            rest.take(connector, counted_ma, phases, phase_count)
         else:
             rest.take(connector, situation.reserved(connector), phases, phase_count)
     return rest
+
+
+def counted(situation: Situation, connector: Connector, excess_ma: int) -> int:
+    """Return the part of a current above the limit of a car that takes room from others.
+
+    Behind a limit hardly above its least current, the usual spread would keep it from charging.
+    """
+    rules = situation.rules
+    limits = [rules.groups[name].limit_ma for name in groups_of(connector, rules)]
+    if rules.limit_ma is not None and not rules.has_meter:
+        limits.append(rules.limit_ma - max(situation.house.most_ma))
+    is_narrow = min(limits, default=connector.max_ma) < connector.min_ma + SPREAD_MA
+    return max(excess_ma - SPREAD_MA, 0) if is_narrow else excess_ma
 
 
 def is_power_uncertain(connector: Connector, state: ConnectorState) -> bool:

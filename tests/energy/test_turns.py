@@ -175,6 +175,31 @@ def test_cars_that_take_a_little_too_much_take_turns_and_do_not_flap() -> None:
         assert charger.car.charged_s > 1.8 * HOUR_S, simulation.trace(600)
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_car_charges_behind_a_limit_hardly_above_its_least_current(number: int) -> None:
+    """It takes 0.3 A more than its 6 A."""
+    cars = [Charger(f"p{n}", Car(excess_ma=300), groups=("a",)) for n in range(number)]
+    rules = SiteRules(40_000, groups={"a": GroupRules(6_000)})
+    simulation = Simulation(Remembering(decide), rules, [*cars, Charger("other")])
+    simulation.run(60).plug()
+    simulation.run(2 * HOUR_S)
+    for charger in cars:
+        assert charger.car.charged_s > 1.6 * HOUR_S / number, simulation.trace(60)
+    assert simulation.overshoot(40_000).total_s == 0
+
+
+def test_a_car_whose_phases_are_unknown_yields_to_one_that_the_balance_excludes() -> None:
+    """Both cars are on L1; one charger reports only its power."""
+    power = Charger("power", Car(phases=1), reports=Reports.POWER)
+    waiting = Charger("waiting", Car(phases=1))
+    rules, house = SiteRules(63_000, has_meter=True), House((2_000, 2_000, 2_000))
+    simulation = Simulation(Remembering(decide), rules, [power, waiting], house, Meter())
+    simulation.run(60).plug("power")
+    simulation.run(1_000).plug("waiting")
+    simulation.run(4 * HOUR_S)
+    assert min(power.car.charged_s, waiting.car.charged_s) > HOUR_S // 2, simulation.trace(900)
+
+
 def test_nobody_outside_a_full_group_yields_to_a_car_in_it() -> None:
     ours, others = ("a1", "a2"), ("b1", "b2")
     chargers = [Charger(name, groups=("a",)) for name in ours] + [*map(Charger, others)]
