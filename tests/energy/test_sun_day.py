@@ -69,6 +69,17 @@ def test_a_car_starts_after_60_s_of_sun_and_stops_after_180_s_without(begins_s: 
     assert abs(stopped_s - begins_s - 1_200 - 180) <= TICK_S, simulation.trace()
 
 
+def test_a_car_whose_pause_ends_after_the_sun_has_gone_does_not_start() -> None:
+    """Somebody chooses modes in its 5 minutes without current, which last longer than the sun."""
+    house = steps((0, 7_000), (1_000, 0), (1_190, 7_000), (1_320, 2_500))
+    simulation = plugged(sunny(house, charger := solar_charger()))
+    simulation.at(1_200, lambda _: setattr(charger, "wish", Wish(OFF)))
+    simulation.at(1_210, lambda _: setattr(charger, "wish", Wish(SOLAR)))
+    simulation.run(HOUR_S)
+    assert any(simulation.cars[1_150]), simulation.trace()
+    assert not any(map(any, simulation.cars[1_240:])), simulation.trace(990)
+
+
 def test_a_car_does_not_start_below_its_least_power() -> None:
     simulation = plugged(sunny(steady(4_100), solar_charger())).run(HOUR_S)
     assert limits(simulation, LEAD_S) == [(LEAD_S, 0)], simulation.trace()

@@ -226,6 +226,9 @@ class _Step:
         sun, now_ms = self._sun, self._now_ms
         if keep_ma >= self._least_ma:
             return self._with_cap(sun._replace(short_since_ms=None), raise_ma, keep_ma)
+        if not self._memory.limit_ma:
+            # Another cause keeps it at 0 A: after that, it would begin without sun.
+            return _stopped(sun, now_ms)._replace(since_ms=0)
         short_since_ms = sun.short_since_ms or now_ms
         if now_ms >= max(short_since_ms + STOP_MS, sun.since_ms + ON_MS):
             return _stopped(sun, now_ms)
