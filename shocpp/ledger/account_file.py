@@ -7,7 +7,8 @@
     former        optional: a list of names that it had before, so that the books know it by them;
                   no other account may have one of them
     ids           the id tags of its cards
-    blocked       optional: true, or a list of those ids that are Blocked
+    blocked       optional: true, or a list of those ids that are Blocked; "*" in it blocks all,
+                  as true does, and the others stay Blocked without it
     expires       optional: the last day on which its cards are valid, an ISO date (local time); or
                   an ISO time (without an offset UTC) from which they are Expired
     concurrent    optional: false refuses a card with ConcurrentTx while it charges elsewhere
@@ -33,6 +34,7 @@ from typing import Any
 
 from shocpp.errors import ConfigError
 from shocpp.ledger.accounts import (
+    ALL_CARDS,
     UNASSIGNED,
     Account,
     Accounts,
@@ -168,6 +170,8 @@ def _account(
     if "former" in entry:
         former = _former(entry["former"], name, f"{location} ({name}): former")
         account = account._replace(former=former)
+    if _blocks_all(entry.get("blocked")):
+        account = account._replace(is_blocked=True)
     if "mode" in entry:
         account = account._replace(mode=_mode(entry["mode"], f"{location} ({name}): mode"))
     if not _OF_RECIPIENT.isdisjoint(entry):
@@ -195,16 +199,22 @@ def _keys(ids: object, location: str) -> dict[str, str]:
 
 
 def _blocked(value: object, keys: Mapping[str, str], location: str) -> frozenset[str]:
-    """Return the keys of the blocked ids; true blocks all ids of the account."""
+    """Return the keys of the blocked ids; true and ALL_CARDS block all ids of the account."""
     if isinstance(value, bool):
         return frozenset(keys) if value else frozenset()
-    blocked = _keys(value, location)
+    single = [one for one in value if one != ALL_CARDS] if isinstance(value, list) else value
+    blocked = _keys(single, location)
     for key, id_tag in blocked.items():
         if key not in keys:
             raise ConfigError(
                 f"{location} names {id_tag!r}, which is not in ids; correct one of them"
             )
-    return frozenset(blocked)
+    return frozenset(keys if _blocks_all(value) else blocked)
+
+
+def _blocks_all(value: object) -> bool:
+    """Return True if the cards of an account are blocked together."""
+    return value is True or (isinstance(value, list) and ALL_CARDS in value)
 
 
 def _of_cards(

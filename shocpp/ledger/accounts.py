@@ -89,6 +89,10 @@ class Recipient(NamedTuple):
 NO_RECIPIENT = Recipient()
 
 
+ALL_CARDS = "*"
+"""All cards of an account, also those that it gets later, in its list of blocked ones."""
+
+
 class Account(NamedTuple):
     """One account of tags.json; `blocked` has the `id_tag_key` of each blocked card."""
 
@@ -111,6 +115,8 @@ class Account(NamedTuple):
     """The names that it had before."""
     mode: str | None = None
     """The mode in which its cars charge if nobody has chosen one, None for that of the charger."""
+    is_blocked: bool = False
+    """True if all its cards are blocked, also those that it gets later."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -16,8 +16,10 @@ from shocpp.configuration.editing.accounts import (
     account_of_card,
     add_account,
     add_card,
+    block_account,
     put_cards,
     remove_account,
+    remove_card,
     seen_account,
     set_account,
     set_card,
@@ -181,9 +183,29 @@ def test_a_card_goes_through_its_life(tags: Path) -> None:
 
 
 def test_one_card_of_a_blocked_account_can_be_let_in(tags: Path) -> None:
-    set_account(tags, {}, "company-x", {"blocked": True})
+    block_account(tags, {}, "company-x", is_blocked=True)
+    assert entry(tags, 0)["blocked"] is True
     set_card(tags, {}, NewCard("company-x", "2222", is_blocked=False))
     assert entry(tags, 0)["blocked"] == ["1111"]
+
+
+def test_a_card_that_is_blocked_by_itself_stays_so(tags: Path) -> None:
+    set_card(tags, {}, NewCard("company-x", "22-22", is_blocked=True))
+    block_account(tags, {}, "company-x", is_blocked=True)
+    assert entry(tags, 0)["blocked"] == ["*", "2222"]
+    add_card(tags, {}, NewCard("company-x", "7777"))
+    set_card(tags, {}, NewCard("company-x", "1111", is_blocked=True))
+    assert entry(tags, 0)["blocked"] == ["*", "2222", "1111"]
+    cards = load_accounts(tags, {})
+    assert {cards.card(id_tag_of(one), 0).status for one in ("1111", "2222", "7777")} == {"Blocked"}
+    remove_card(tags, {}, "company-x", "1111")
+    block_account(tags, {}, "company-x", is_blocked=False)
+    assert entry(tags, 0)["blocked"] == ["2222"]
+    block_account(tags, {}, "company-x", is_blocked=True)
+    set_card(tags, {}, NewCard("company-x", "2222", is_blocked=False))
+    assert entry(tags, 0)["blocked"] == ["7777"]
+    remove_card(tags, {}, "company-x", "7777")
+    assert "blocked" not in entry(tags, 0)
 
 
 @pytest.mark.parametrize("id_tag", ["", " - ", "1,23457E+13", "0x04A2", "x" * 21])

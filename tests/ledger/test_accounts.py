@@ -240,6 +240,13 @@ def test_a_blocked_account_blocks_its_cards() -> None:
     assert accounts(x(blocked=False)).card(id_tag_of("1111"), NOW_MS).status == "Accepted"
 
 
+def test_all_cards_may_be_blocked_beside_single_ones() -> None:
+    here = accounts(x(ids=["1111", "2222"], blocked=["*", "2222"]))
+    assert {here.card(id_tag_of(one), NOW_MS).status for one in ("1111", "2222")} == {"Blocked"}
+    assert [one.is_blocked for one in here.by_id_tag.values()] == [True, True]
+    assert not accounts(x(blocked=["1111"])).by_id_tag["1111"].is_blocked
+
+
 def test_a_single_card_may_be_blocked_in_any_spelling() -> None:
     here = accounts(x(ids=["AA:BB", "2222"], blocked=["aabb"]))
     assert here.card(id_tag_of("AABB"), NOW_MS) == Card(1, "company-x", "Blocked", concurrent=True)

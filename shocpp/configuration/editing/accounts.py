@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shocpp.configuration.editing.blocks import block_all, block_card, forget_card
 from shocpp.configuration.editing.file_edit import (
     ChangedMeanwhile,
     EditRefused,
@@ -142,13 +143,12 @@ def set_account(
     seen: str | None = None,
 ) -> None:
     """Set members of an account's entry, as `account_file` describes them; None removes one."""
+    _change(path, bound, account, lambda entry: set_members(entry, dict(values)), seen)
 
-    def change(entries: Entries, _: object) -> bool:
-        entry = _named(entries, account, path)
-        apply_seen(entry, partial(set_members, entry, dict(values)), seen)
-        return True
 
-    _edit(path, bound, change)
+def block_account(path: Path, bound: Mapping[int, str], account: str, *, is_blocked: bool) -> None:
+    """Block all cards of an account, or let them in but for those that are blocked one by one."""
+    _change(path, bound, account, partial(block_all, is_blocked=is_blocked), None)
 
 
 def add_card(path: Path, bound: Mapping[int, str], card: NewCard) -> None:
@@ -189,14 +189,12 @@ def set_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | No
     None leaves it as it is. Raises EditRefused if the account does not have the card.
     """
 
-    def change(entries: Entries, _: object) -> bool:
-        entry = _named(entries, card.account, path)
+    def change(entry: Members) -> None:
         if _spelling(entry, card.id_tag) is None:
             raise EditRefused("no_card", account=card.account, card=card.id_tag)
-        apply_seen(entry, partial(_put, entry, card), seen)
-        return True
+        _put(entry, card)
 
-    _edit(path, bound, change)
+    _change(path, bound, card.account, change, seen)
 
 
 def remove_card(
@@ -212,16 +210,14 @@ def remove_card(
     `prepare` is called before the file changes; it raises an error for a card that has to stay.
     """
 
-    def change(entries: Entries, _: object) -> bool:
-        entry = _named(entries, account, path)
+    def change(entry: Members) -> None:
         spelling = _spelling(entry, id_tag)
         if spelling is None:
             raise EditRefused("no_card", account=account, card=id_tag)
         prepare()
-        apply_seen(entry, partial(_drop_card, entry, spelling), seen)
-        return True
+        _drop_card(entry, spelling)
 
-    _edit(path, bound, change)
+    _change(path, bound, account, change, seen)
 
 
 def account_of_card(path: Path, bound: Mapping[int, str], id_tag: str) -> str:
@@ -244,6 +240,23 @@ def present_account(path: Path, bound: Mapping[int, str], account: str) -> Membe
 def seen_account(path: Path, bound: Mapping[int, str], account: str) -> str:
     """Return the digest of an account's present entry, for the form that shows it."""
     return seen_digest(present_account(path, bound, account))
+
+
+def _change(
+    path: Path,
+    bound: Mapping[int, str],
+    account: str,
+    change_entry: Callable[[Members], None],
+    seen: str | None,
+) -> None:
+    """Change the entry of an account."""
+
+    def change(entries: Entries, _: object) -> bool:
+        entry = _named(entries, account, path)
+        apply_seen(entry, partial(change_entry, entry), seen)
+        return True
+
+    _edit(path, bound, change)
 
 
 def _edit(path: Path, bound: Mapping[int, str], change: Callable[[Entries, object], bool]) -> None:
@@ -299,13 +312,12 @@ def _put(entry: Members, card: NewCard) -> None:
         if value is not None:
             _set_of_card(entry, key, card.id_tag, value)
     if card.is_blocked is not None:
-        _set_blocked(entry, card.id_tag, is_blocked=card.is_blocked)
+        block_card(entry, card.id_tag, is_blocked=card.is_blocked)
 
 
 def _drop_card(entry: Members, spelling: str) -> None:
     """Remove a card and all that its entry says of it; a block of the whole account stays."""
-    if not isinstance(entry.get("blocked", []), bool):
-        _set_blocked(entry, spelling, is_blocked=False)
+    forget_card(entry, spelling)
     for key in ("names", "card_expires"):
         _set_of_card(entry, key, spelling, "")
     entry["ids"].remove(spelling)
@@ -317,19 +329,6 @@ def _set_of_card(entry: Members, key: str, id_tag: str, value: str) -> None:
     listed = next((name for name in values if id_tag_key(name) == id_tag_key(id_tag)), id_tag)
     set_members(values, {listed: value or None})
     set_members(entry, {key: values if len(values) else None})
-
-
-def _set_blocked(entry: Members, id_tag: str, *, is_blocked: bool) -> None:
-    blocked, key = entry.get("blocked", []), id_tag_key(id_tag)
-    # True blocks the whole account, also the cards that it gets later.
-    if blocked is True and is_blocked:
-        return
-    if isinstance(blocked, bool):
-        blocked = list(entry["ids"]) if blocked else []
-    others = [listed for listed in blocked if id_tag_key(listed) != key]
-    spelling = _spelling(entry, id_tag)
-    present = [*others, spelling] if is_blocked else others
-    set_members(entry, {"blocked": present or None})
 
 
 def new_name(name: str) -> str:

@@ -51,8 +51,8 @@ ACCOUNTS = {
         "unblock": "Entsperren",
         "block_account": "Alle Karten des Kontos sperren",
         "unblock_account": "Alle Karten des Kontos entsperren",
-        "unblock_account_hint": "Danach laden alle Karten des Kontos wieder, auch die, die vorher "
-        "einzeln gesperrt waren.",
+        "unblock_account_hint": "Danach laden die Karten des Kontos wieder, aber nicht die, die "
+        "einzeln gesperrt sind.",
         "presented": "Gerade angehaltene unbekannte Karten",
         "presented_none": "Halte die neue Karte an die Wallbox, und lade diese Seite neu.",
         "presented_at": "{card} an {charge_point}, {time}",
@@ -134,8 +134,8 @@ ACCOUNTS = {
         "unblock": "Unblock",
         "block_account": "Block all cards of the account",
         "unblock_account": "Unblock all cards of the account",
-        "unblock_account_hint": "Then all cards of the account charge again, also those that were "
-        "blocked one by one before.",
+        "unblock_account_hint": "Then the cards of the account charge again, but not those that "
+        "are blocked one by one.",
         "presented": "Unknown cards held to a charger just now",
         "presented_none": "Hold the new card to the charger, and load this page again.",
         "presented_at": "{card} at {charge_point}, {time}",

@@ -323,15 +323,17 @@ def test_only_admins_see_the_numbers_of_cards(server: Server) -> None:
     assert ("04A20BC0FFEE" in page, "…FFEE" in page) == (False, True)
 
 
-def test_the_end_of_a_blocked_account_says_what_it_does_to_lost_cards(server: Server) -> None:
+def test_a_lost_card_stays_blocked_when_its_account_is_let_in_again(server: Server) -> None:
     admin = PageBrowser(server)
     server.home.run("shocpp", "cards", "block", "3333")
-    hint = "also those that were blocked one by one"
+    hint = "but not those that are blocked one by one"
     assert hint not in admin.text("/accounts/2")
     admin.post(admin.form("/accounts/2", "/accounts/2/block"))
     assert hint in admin.text("/accounts/2")
+    assert entry(server, 1)["blocked"] == ["*", "3333"]
     admin.post(admin.form("/accounts/2", "/accounts/2/block"))
-    assert "blocked" not in entry(server, 1)
+    assert hint not in admin.text("/accounts/2")
+    assert entry(server, 1)["blocked"] == ["3333"]
 
 
 def test_a_form_that_comes_back_stays_with_its_card(server: Server) -> None:

@@ -55,12 +55,12 @@ def accounts(context: click.Context, as_json: bool) -> None:
 
 def _row(account: "Account", mail: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     recipient = account.recipient
-    all_blocked = account.blocked and len(account.blocked) == len(account.cards)
+    one_by_one = account.blocked and len(account.blocked) == len(account.cards)
     return {
         "index": account.account_index,
         "account": account.name,
         "cards": len(account.cards),
-        "state": "blocked" if all_blocked else "",
+        "state": "blocked" if account.is_blocked or one_by_one else "",
         "name": recipient.name,
         "reference": recipient.reference,
         "lang": recipient.language,
@@ -236,16 +236,15 @@ def _require_chargers(settings: Settings, account: str, names: Iterable[str]) ->
 def block(account: str, is_off: bool) -> None:
     """Block all cards of ACCOUNT, also those that it gets later.
 
-    --off lets all of them in, also those that were blocked one by one before.
+    --off lets them in, but for cards that are blocked one by one, such as lost ones.
 
     \b
     Example: shocpp accounts block company-x
     """
-    from shocpp.configuration.editing.accounts import set_account
+    from shocpp.configuration.editing.accounts import block_account
 
     settings = read_settings()
-    value = None if is_off else True
-    set_account(settings.tags_file, bound_accounts(settings), account, {"blocked": value})
+    block_account(settings.tags_file, bound_accounts(settings), account, is_blocked=not is_off)
     click.echo(one_line(f"the cards of {account} are {'let in' if is_off else 'blocked'}"))
 
 

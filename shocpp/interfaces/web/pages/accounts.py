@@ -25,8 +25,8 @@ from shocpp.clock import now_ms
 from shocpp.configuration.editing.accounts import (
     NewCard,
     add_card,
+    block_account,
     seen_account,
-    set_account,
     set_card,
 )
 from shocpp.configuration.editing.recipients import (
@@ -198,7 +198,7 @@ class AccountPages(FormPages):
             ],
             unused={card_key(card.text) for card in account.cards if card.key not in used},
             is_removable=is_removable,
-            all_blocked=bool(account.cards) and len(account.blocked) == len(account.cards),
+            is_blocked=account.is_blocked,
             is_admin=is_admin,
             may_invite=person.may(ADMINISTER),
             can_mail=can_send(settings),
@@ -269,9 +269,8 @@ class AccountPages(FormPages):
     def _block_account(
         self, db: Database, _: Person, account: Account, fields: dict[str, str]
     ) -> None:
-        blocked = True if fields.get("to") == "blocked" else None
-        bound = transactions.account_names(db)
-        set_account(self._settings.tags_file, bound, account.name, {"blocked": blocked})
+        is_blocked, bound = fields.get("to") == "blocked", transactions.account_names(db)
+        block_account(self._settings.tags_file, bound, account.name, is_blocked=is_blocked)
 
     def _add_card(self, db: Database, _: Person, account: Account, fields: dict[str, str]) -> None:
         card = NewCard(

@@ -15,7 +15,7 @@ from shocpp.calls.page.starts import masked
 from shocpp.configuration.editing.file_edit import ChangedMeanwhile, EditRefused
 from shocpp.configuration.entries import Members, ordered, spelled
 from shocpp.language.dates import local_datetime
-from shocpp.ledger.accounts import Account, IdTag, id_tag_of
+from shocpp.ledger.accounts import ALL_CARDS, Account, IdTag, id_tag_of
 
 
 class CardRow(NamedTuple):
@@ -93,7 +93,9 @@ def _masked_entry(entry: Members) -> Members:
 
     def masked_value(key: str, value: object) -> object:
         if key in ("ids", "blocked") and isinstance(value, list):
-            return [masked(id_tag_of(number)) for number in value]
+            return [
+                number if number == ALL_CARDS else masked(id_tag_of(number)) for number in value
+            ]
         if key in ("names", "card_expires") and isinstance(value, Members):
             return Members([(masked(id_tag_of(number)), each) for number, each in value.items()])
         return value
