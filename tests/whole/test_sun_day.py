@@ -34,9 +34,9 @@ from tests.world.server import Server
 Serve = Callable[..., Server]
 
 LIMIT_A, DIMMED_W = 35, 3_600
-HOUSE_A, SUN_W, CLOUD_W = 0.5, 12_000, 800
-LEFT_W = CLOUD_W - 3 * VOLT * HOUSE_A
-"""The sun that the house leaves below the cloud; with DIMMED_W too little for three phases."""
+HOUSE_A, SUN_W, CLOUD_W, AFTERNOON_W = 0.5, 12_000, 800, 4_500
+CLOUD_LEFT_W, LEFT_W = (sun_w - 3 * VOLT * HOUSE_A for sun_w in (CLOUD_W, AFTERNOON_W))
+"""The sun that the house leaves; below the cloud, with DIMMED_W, too little for three phases."""
 
 PAUSE_S = 60
 DIMMED_S = 15
@@ -164,10 +164,12 @@ def kill_the_leader(day: Day) -> None:
 def dim_at_noon(day: Day) -> None:
     day.meter.sun_w = CLOUD_W
     day.household.publish(DIM, "ON", retain=True)
-    wait_for(lambda: day.meter.cars_w <= DIMMED_W + LEFT_W, DIMMED_S)
+    wait_for(lambda: day.meter.cars_w <= DIMMED_W + CLOUD_LEFT_W, DIMMED_S)
     wait_for(lambda: "Netzbetreiber" in day.page())
     wait_for(lambda: day.triple.drawn_a == 0, DIMMED_S)
     wait_for(lambda: "Phase" in day.reasons()["triple"])
+    # Without sun, a car that was switched would wait for it.
+    day.meter.sun_w = AFTERNOON_W
 
 
 def kill_the_broker(day: Day) -> None:
