@@ -132,6 +132,9 @@ def test_another_worker_leads_when_the_leading_one_is_killed(
         killed = wait_for(lambda: leader_of(server))
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda: leader_of(server) not in (None, killed))
+        # While a charger is away, its limit stays, and a higher one comes a minute later.
+        held = "SELECT count(*) FROM connection JOIN worker USING (worker) WHERE pid <> ?"
+        wait_for(lambda: site.home.query(held, killed) == [(2,)])
         two.start()
         wait_for(lambda: [one.drawn_a, two.drawn_a] == [13, 13])
         # One leader decides: no charger has got the same limit twice.
