@@ -79,8 +79,11 @@ def test_a_thumb_chooses_the_sun_and_a_goal(
         assert tab.field("garage/1", "mode") == "Ladeart: Nur Sonne, 7,5 kWh, noch 7,5 kWh"
         tab.page.locator(".mode-form summary").tap()
         assert tab.overflow() == 0
-        tab.page.locator(".mode-form button", has_text="Wie voreingestellt").tap()
+        default = tab.page.locator(".mode-form button", has_text="Wie voreingestellt")
+        default.tap()
         wait_for(lambda: chosen_modes(server.home) == [])
+        # A browser that is closed while it loads a page may hang.
+        default.wait_for(state="hidden")
 
 
 def test_an_open_page_follows_the_choice_of_another(browser: Browser, server: Server) -> None:

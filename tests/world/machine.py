@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 NOT_ALLOWED = "not allowed here"
 
 

@@ -119,6 +119,9 @@ def read_chargers(
         for one in _published(db, files.allowlist)
         if keys is None or identity_key(one.charge_point_id) in keys
     ]
+    if not selected:
+        # Anybody at the broker can name a thousand chargers that are none.
+        return {}
     return _Chargers(db, settings, files, selected, now_ms).by_key()
 
 
