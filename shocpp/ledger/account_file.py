@@ -170,7 +170,7 @@ def _account(
     if "former" in entry:
         former = _former(entry["former"], name, f"{location} ({name}): former")
         account = account._replace(former=former)
-    if _blocks_all(entry.get("blocked")):
+    if blocks_all(entry.get("blocked")):
         account = account._replace(is_blocked=True)
     if "mode" in entry:
         account = account._replace(mode=_mode(entry["mode"], f"{location} ({name}): mode"))
@@ -209,11 +209,11 @@ def _blocked(value: object, keys: Mapping[str, str], location: str) -> frozenset
             raise ConfigError(
                 f"{location} names {id_tag!r}, which is not in ids; correct one of them"
             )
-    return frozenset(keys if _blocks_all(value) else blocked)
+    return frozenset(keys if blocks_all(value) else blocked)
 
 
-def _blocks_all(value: object) -> bool:
-    """Return True if the cards of an account are blocked together."""
+def blocks_all(value: object) -> bool:
+    """Return True if a value of `blocked` blocks all cards of an account together."""
     return value is True or (isinstance(value, list) and ALL_CARDS in value)
 
 
